@@ -1,0 +1,31 @@
+"""What the daemon asks of an embedding model."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lucastrad.types import Passage, VectorSpace
+
+
+class Embedder(Protocol):
+    """A model that turns passages and queries into unit vectors of one space."""
+
+    @property
+    def space(self) -> VectorSpace:
+        """The identity of every vector that this embedder returns."""
+        ...
+
+    @property
+    def batch_size(self) -> int:
+        """How many passages one call should carry."""
+        ...
+
+    async def embed_passages(self, passages: Sequence[Passage]) -> NDArray[np.float32]:
+        """Unit vectors, shape (len(passages), space.dimensions); a zero row where there is no word."""
+        ...
+
+    async def embed_query(self, text: str) -> NDArray[np.float32]:
+        """One unit vector, shape (space.dimensions,); zero where there is no word."""
+        ...

@@ -1,0 +1,1 @@
+"""Words of code and prose: what both the keyword index and the embedding model see."""

@@ -1,0 +1,342 @@
+"""Structs of every `lucastra/*` method: the single source of the wire format.
+
+JSON names are camelCase. Positions are LSP positions (0-based line; `character` is 0 for whole-line
+spans). Times are seconds unless a name says otherwise. `METHODS` at the end lists every method.
+"""
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+Query = Annotated[str, Meta(min_length=1, max_length=4096, description="A question, a phrase or an identifier.")]
+Limit = Annotated[int, Meta(ge=1, le=100)]
+ProgressToken = str | int
+
+
+class Wire(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True, kw_only=True):
+    """Base of every Struct on the wire; defaults are left out, unknown keys are ignored."""
+
+
+# --- positions -----------------------------------------------------------------------------------
+
+
+class Position(msgspec.Struct, frozen=True):
+    """An LSP position: 0-based line and character (in the session's position encoding)."""
+
+    line: Annotated[int, Meta(ge=0)]
+    character: Annotated[int, Meta(ge=0)]
+
+
+class Range(msgspec.Struct, frozen=True):
+    """An LSP range; `end` is exclusive, so a span of whole lines ends at column 0 of the next line."""
+
+    start: Position
+    end: Position
+
+    @classmethod
+    def of_lines(cls, start_line: int, end_line: int) -> "Range":
+        """The range of 1-based inclusive lines `start_line`..`end_line`."""
+        return cls(Position(start_line - 1, 0), Position(end_line, 0))
+
+    def lines(self) -> tuple[int, int]:
+        """1-based inclusive (start_line, end_line)."""
+        end = self.end.line if self.end.character == 0 and self.end.line > self.start.line else self.end.line + 1
+        return self.start.line + 1, end
+
+
+# --- session -------------------------------------------------------------------------------------
+
+
+class HelloParams(Wire):
+    """Opens a session for `lucastra/*` methods; the first message of relays and shell clients."""
+
+    client_name: str
+    client_version: str
+    protocol_version: int
+    token: str | None = None
+    """The token of the daemon's run folder; needed on TCP only."""
+
+
+class HelloResult(Wire):
+    daemon_version: str
+    protocol_version: int
+    pid: int
+    uptime_seconds: float
+    home: str
+
+
+# --- search --------------------------------------------------------------------------------------
+
+SearchMode = Literal["hybrid", "vector", "keyword"]
+Freshness = Literal["fresh", "stale", "pending"]
+
+
+class SearchParams(Wire):
+    query: Query
+    mode: SearchMode = "hybrid"
+    limit: Limit = 10
+    workspaces: list[str] = []
+    """Folders (paths or file URIs) to search; empty: every workspace. A folder inside a workspace
+    restricts the search to that folder."""
+    paths: list[str] = []
+    """Glob patterns in gitignore syntax, relative to the workspace; `!` excludes."""
+    languages: list[str] = []
+    explain: bool = False
+
+
+class Hit(Wire):
+    """One passage found."""
+
+    uri: str
+    path: str
+    """Relative to `workspace`, with forward slashes."""
+    workspace: str
+    """Absolute path of the workspace's root."""
+    range: Range
+    content: str
+    score: float
+    """Comparable within one result only; higher is better."""
+    language: str
+    symbol: str = ""
+    kind: str = ""
+    components: dict[str, float] = {}
+    """What the score is made of; filled when `explain` was set."""
+
+
+class SearchResult(Wire):
+    hits: list[Hit] = []
+    freshness: Freshness = "fresh"
+    """`fresh`: every known change is indexed; `stale`: changes wait to be indexed; `pending`: some
+    passages have no embedding yet, so they are found by keyword only."""
+    elapsed_ms: float = 0.0
+    notices: list[str] = []
+
+
+class RelatedParams(Wire):
+    """More like the passage at a place."""
+
+    path: str
+    """An absolute path or file URI."""
+    line: Annotated[int, Meta(ge=0)] = 0
+    """0-based."""
+    limit: Limit = 10
+    workspaces: list[str] = []
+    paths: list[str] = []
+    languages: list[str] = []
+    explain: bool = False
+
+
+# --- ask -----------------------------------------------------------------------------------------
+
+
+class AskParams(Wire):
+    question: Query
+    limit: Limit = 5
+    workspaces: list[str] = []
+    paths: list[str] = []
+    languages: list[str] = []
+
+
+class Citation(Wire):
+    number: int
+    hit: Hit
+
+
+class AskResult(Wire):
+    """An answer with numbered citations; `answer` is None when no provider is configured."""
+
+    citations: list[Citation] = []
+    answer: str | None = None
+    notices: list[str] = []
+    """What the user should know, such as how to configure a provider."""
+    freshness: Freshness = "fresh"
+
+
+# --- workspaces ----------------------------------------------------------------------------------
+
+
+class IndexParams(Wire):
+    """Adds a folder as a workspace (or names one that is) and brings its index up to date."""
+
+    path: str
+    wait: bool = True
+    """Reply once everything known is searchable; else reply at once."""
+    work_done_token: ProgressToken | None = None
+    """Progress goes here as LSP work-done progress, with `percentage` where it is known."""
+
+
+class WorkspaceStatus(Wire):
+    root: str
+    state: Literal["scanning", "indexing", "embedding", "ready", "failed", "missing"]
+    freshness: Freshness
+    files: int = 0
+    chunks: int = 0
+    embedded: int = 0
+    """Chunks that have a vector."""
+    skipped: int = 0
+    queued: int = 0
+    """Changed files that are known and not yet indexed."""
+    languages: dict[str, int] = {}
+    """Files by language."""
+    watch: Literal["events", "polling", "off"] = "off"
+    last_indexed_at: float | None = None
+    """Unix time of the last commit."""
+    index_seconds: float | None = None
+    """How long the last full indexing took."""
+    store_bytes: int = 0
+    problems: list[str] = []
+
+
+class IndexResult(Wire):
+    workspace: WorkspaceStatus
+    indexed_files: int = 0
+    embedded_chunks: int = 0
+    elapsed_seconds: float = 0.0
+
+
+class WorkspaceParams(Wire):
+    path: str
+
+
+class WorkspacesResult(Wire):
+    workspaces: list[WorkspaceStatus] = []
+
+
+class RemoveResult(Wire):
+    root: str
+
+
+class FilesParams(Wire):
+    path: str
+    skipped_only: bool = False
+    offset: Annotated[int, Meta(ge=0)] = 0
+    limit: Annotated[int, Meta(ge=1, le=10000)] = 1000
+
+
+class FileStatus(Wire):
+    path: str
+    """A folder that was skipped as a whole ends in `/`."""
+    status: Literal["indexed", "skipped", "failed"]
+    reason: str = ""
+    language: str = ""
+    chunks: int = 0
+    size_bytes: int = 0
+
+
+class FilesResult(Wire):
+    files: list[FileStatus] = []
+    total: int = 0
+
+
+# --- daemon --------------------------------------------------------------------------------------
+
+
+class ModelStatus(Wire):
+    provider: str
+    model: str
+    dimensions: int
+
+
+class StatusResult(Wire):
+    daemon_version: str
+    pid: int
+    uptime_seconds: float
+    home: str
+    memory_bytes: int
+    clients: int
+    embeddings: ModelStatus
+    provider: str | None = None
+    """The language-model provider that answers `ask`; None when none is configured."""
+    workspaces: list[WorkspaceStatus] = []
+    problems: list[str] = []
+
+
+class ConfigParams(Wire):
+    path: str | None = None
+    """A folder whose workspace config is layered in."""
+
+
+class ConfigResult(Wire):
+    config: dict[str, Any]
+    """The effective configuration; secrets are masked."""
+    origins: dict[str, str]
+    """Dotted key → where its value comes from; keys left at their default are absent."""
+    problems: list[str] = []
+
+
+class Check(Wire):
+    name: str
+    status: Literal["ok", "warning", "error"]
+    detail: str
+    cure: str = ""
+
+
+class DoctorResult(Wire):
+    checks: list[Check] = []
+
+
+class Empty(Wire):
+    """No parameters, or nothing to say."""
+
+
+# --- JSON-RPC ------------------------------------------------------------------------------------
+
+
+class Envelope(msgspec.Struct, frozen=True):
+    """Any incoming JSON-RPC message; params stay undecoded until the method is known."""
+
+    jsonrpc: str = "2.0"
+    id: int | str | None | UnsetType = UNSET
+    method: str | UnsetType = UNSET
+    params: msgspec.Raw | UnsetType = UNSET
+    result: msgspec.Raw | UnsetType = UNSET
+    error: msgspec.Raw | UnsetType = UNSET
+
+
+class ResponseError(msgspec.Struct, frozen=True, omit_defaults=True):
+    code: int
+    message: str
+    data: Any = None
+
+
+class WorkDone(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The `value` of a work-done `$/progress` notification (LSP 3.18)."""
+
+    kind: Literal["begin", "report", "end"]
+    title: str | None = None
+    message: str | None = None
+    percentage: int | None = None
+    cancellable: bool | None = None
+
+
+class ProgressParams(msgspec.Struct, frozen=True):
+    token: ProgressToken
+    value: WorkDone
+
+
+class Method(msgspec.Struct, frozen=True):
+    """One request of the contract."""
+
+    name: str
+    params: type[Wire]
+    result: type[Wire]
+    summary: str
+
+
+HELLO = Method("lucastra/hello", HelloParams, HelloResult, "Open a session; versions are compared first.")
+SEARCH = Method("lucastra/search", SearchParams, SearchResult, "Find passages by meaning, by keyword, or both.")
+RELATED = Method("lucastra/related", RelatedParams, SearchResult, "Find passages like the one at a place.")
+ASK = Method("lucastra/ask", AskParams, AskResult, "Answer a question with citations.")
+INDEX = Method("lucastra/index", IndexParams, IndexResult, "Add a workspace, or bring one up to date.")
+WORKSPACES = Method("lucastra/workspaces", Empty, WorkspacesResult, "List the workspaces.")
+REMOVE = Method("lucastra/removeWorkspace", WorkspaceParams, RemoveResult, "Forget a workspace and its index.")
+FILES = Method("lucastra/files", FilesParams, FilesResult, "List a workspace's files, with why each skipped one was.")
+STATUS = Method("lucastra/status", Empty, StatusResult, "The daemon's state.")
+CONFIG = Method("lucastra/config", ConfigParams, ConfigResult, "The effective configuration and where it comes from.")
+DOCTOR = Method("lucastra/doctor", Empty, DoctorResult, "Check the installation, the store and the models.")
+STOP = Method("lucastra/stop", Empty, Empty, "Stop the daemon cleanly.")
+
+METHODS: tuple[Method, ...] = (
+    HELLO, SEARCH, RELATED, ASK, INDEX, WORKSPACES, REMOVE, FILES, STATUS, CONFIG, DOCTOR, STOP,
+)  # fmt: skip
