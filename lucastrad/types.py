@@ -100,3 +100,143 @@ class Hit:
     chunk: StoredChunk
     score: float
     components: dict[str, float] = field(default_factory=dict)
+
+
+class SearchMode(StrEnum):
+    """Which candidates a search draws on."""
+
+    HYBRID = "hybrid"
+    VECTOR = "vector"
+    KEYWORD = "keyword"
+
+
+class Freshness(StrEnum):
+    """How far an index is behind its files."""
+
+    FRESH = "fresh"
+    STALE = "stale"
+    """Changes are known, or may exist, that are not indexed yet."""
+    PENDING = "pending"
+    """Some chunks have no vector yet; keyword search finds them."""
+
+
+@dataclass(frozen=True, slots=True)
+class SearchQuery:
+    """What to find, and where."""
+
+    text: str
+    mode: SearchMode = SearchMode.HYBRID
+    limit: int = 10
+    folders: tuple[str, ...] = ()
+    """Absolute folders; empty means every workspace."""
+    paths: tuple[str, ...] = ()
+    languages: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SearchOutcome:
+    """Ranked hits, best first, and how fresh the indexes behind them are."""
+
+    hits: list[Hit]
+    freshness: Freshness
+    notices: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer to a question; `text` is None when no provider is configured."""
+
+    citations: list[Hit]
+    freshness: Freshness
+    text: str | None = None
+    notices: list[str] = field(default_factory=list)
+
+
+class WorkspaceState(StrEnum):
+    """What a workspace's indexer is doing."""
+
+    SCANNING = "scanning"
+    INDEXING = "indexing"
+    EMBEDDING = "embedding"
+    READY = "ready"
+    FAILED = "failed"
+    MISSING = "missing"
+    """The folder is not there (unmounted, moved); its index is kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkspaceReport:
+    """A workspace's state at one moment."""
+
+    root: str
+    state: WorkspaceState
+    freshness: Freshness
+    files: int = 0
+    chunks: int = 0
+    embedded: int = 0
+    skipped: int = 0
+    queued: int = 0
+    languages: dict[str, int] = field(default_factory=dict)
+    watch: str = "off"
+    last_indexed_at: float | None = None
+    index_seconds: float | None = None
+    store_bytes: int = 0
+    problems: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class IndexProgress:
+    """How far a workspace's indexing has come."""
+
+    state: WorkspaceState
+    files_done: int
+    files_total: int
+    chunks: int
+    embedded: int
+
+
+@dataclass(frozen=True, slots=True)
+class IndexOutcome:
+    """What bringing a workspace up to date did."""
+
+    workspace: WorkspaceReport
+    indexed_files: int
+    embedded_chunks: int
+    elapsed_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class FileReport:
+    """What became of one file (or of a folder skipped as a whole: its path ends in `/`)."""
+
+    path: str
+    state: FileState
+    reason: str = ""
+    language: str = ""
+    chunks: int = 0
+    size_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigReport:
+    """The effective configuration, secrets masked, with where each value comes from."""
+
+    config: dict[str, object]
+    origins: dict[str, str]
+    problems: list[str]
+
+
+class CheckStatus(StrEnum):
+    OK = "ok"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True)
+class CheckReport:
+    """One finding of `doctor`, with the cure where there is something to mend."""
+
+    name: str
+    status: CheckStatus
+    detail: str
+    cure: str = ""
