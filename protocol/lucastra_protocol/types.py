@@ -48,7 +48,7 @@ class Range(msgspec.Struct, frozen=True):
 # --- session -------------------------------------------------------------------------------------
 
 
-class HelloParams(Wire):
+class HelloParams(Wire, frozen=True):
     """Opens a session for `lucastra/*` methods; the first message of relays and shell clients."""
 
     client_name: str
@@ -58,7 +58,7 @@ class HelloParams(Wire):
     """The token of the daemon's run folder; needed on TCP only."""
 
 
-class HelloResult(Wire):
+class HelloResult(Wire, frozen=True):
     daemon_version: str
     protocol_version: int
     pid: int
@@ -72,7 +72,7 @@ SearchMode = Literal["hybrid", "vector", "keyword"]
 Freshness = Literal["fresh", "stale", "pending"]
 
 
-class SearchParams(Wire):
+class SearchParams(Wire, frozen=True):
     query: Query
     mode: SearchMode = "hybrid"
     limit: Limit = 10
@@ -85,7 +85,7 @@ class SearchParams(Wire):
     explain: bool = False
 
 
-class Hit(Wire):
+class Hit(Wire, frozen=True):
     """One passage found."""
 
     uri: str
@@ -104,7 +104,7 @@ class Hit(Wire):
     """What the score is made of; filled when `explain` was set."""
 
 
-class SearchResult(Wire):
+class SearchResult(Wire, frozen=True):
     hits: list[Hit] = []
     freshness: Freshness = "fresh"
     """`fresh`: every known change is indexed; `stale`: changes wait to be indexed; `pending`: some
@@ -113,7 +113,7 @@ class SearchResult(Wire):
     notices: list[str] = []
 
 
-class RelatedParams(Wire):
+class RelatedParams(Wire, frozen=True):
     """More like the passage at a place."""
 
     path: str
@@ -130,7 +130,7 @@ class RelatedParams(Wire):
 # --- ask -----------------------------------------------------------------------------------------
 
 
-class AskParams(Wire):
+class AskParams(Wire, frozen=True):
     question: Query
     limit: Limit = 5
     workspaces: list[str] = []
@@ -138,12 +138,12 @@ class AskParams(Wire):
     languages: list[str] = []
 
 
-class Citation(Wire):
+class Citation(Wire, frozen=True):
     number: int
     hit: Hit
 
 
-class AskResult(Wire):
+class AskResult(Wire, frozen=True):
     """An answer with numbered citations; `answer` is None when no provider is configured."""
 
     citations: list[Citation] = []
@@ -156,7 +156,7 @@ class AskResult(Wire):
 # --- workspaces ----------------------------------------------------------------------------------
 
 
-class IndexParams(Wire):
+class IndexParams(Wire, frozen=True):
     """Adds a folder as a workspace (or names one that is) and brings its index up to date."""
 
     path: str
@@ -166,7 +166,7 @@ class IndexParams(Wire):
     """Progress goes here as LSP work-done progress, with `percentage` where it is known."""
 
 
-class WorkspaceStatus(Wire):
+class WorkspaceStatus(Wire, frozen=True):
     root: str
     state: Literal["scanning", "indexing", "embedding", "ready", "failed", "missing"]
     freshness: Freshness
@@ -188,33 +188,33 @@ class WorkspaceStatus(Wire):
     problems: list[str] = []
 
 
-class IndexResult(Wire):
+class IndexResult(Wire, frozen=True):
     workspace: WorkspaceStatus
     indexed_files: int = 0
     embedded_chunks: int = 0
     elapsed_seconds: float = 0.0
 
 
-class WorkspaceParams(Wire):
+class WorkspaceParams(Wire, frozen=True):
     path: str
 
 
-class WorkspacesResult(Wire):
+class WorkspacesResult(Wire, frozen=True):
     workspaces: list[WorkspaceStatus] = []
 
 
-class RemoveResult(Wire):
+class RemoveResult(Wire, frozen=True):
     root: str
 
 
-class FilesParams(Wire):
+class FilesParams(Wire, frozen=True):
     path: str
     skipped_only: bool = False
     offset: Annotated[int, Meta(ge=0)] = 0
     limit: Annotated[int, Meta(ge=1, le=10000)] = 1000
 
 
-class FileStatus(Wire):
+class FileStatus(Wire, frozen=True):
     path: str
     """A folder that was skipped as a whole ends in `/`."""
     status: Literal["indexed", "skipped", "failed"]
@@ -224,7 +224,7 @@ class FileStatus(Wire):
     size_bytes: int = 0
 
 
-class FilesResult(Wire):
+class FilesResult(Wire, frozen=True):
     files: list[FileStatus] = []
     total: int = 0
 
@@ -232,13 +232,13 @@ class FilesResult(Wire):
 # --- daemon --------------------------------------------------------------------------------------
 
 
-class ModelStatus(Wire):
+class ModelStatus(Wire, frozen=True):
     provider: str
     model: str
     dimensions: int
 
 
-class StatusResult(Wire):
+class StatusResult(Wire, frozen=True):
     daemon_version: str
     pid: int
     uptime_seconds: float
@@ -252,12 +252,12 @@ class StatusResult(Wire):
     problems: list[str] = []
 
 
-class ConfigParams(Wire):
+class ConfigParams(Wire, frozen=True):
     path: str | None = None
     """A folder whose workspace config is layered in."""
 
 
-class ConfigResult(Wire):
+class ConfigResult(Wire, frozen=True):
     config: dict[str, Any]
     """The effective configuration; secrets are masked."""
     origins: dict[str, str]
@@ -265,18 +265,18 @@ class ConfigResult(Wire):
     problems: list[str] = []
 
 
-class Check(Wire):
+class Check(Wire, frozen=True):
     name: str
     status: Literal["ok", "warning", "error"]
     detail: str
     cure: str = ""
 
 
-class DoctorResult(Wire):
+class DoctorResult(Wire, frozen=True):
     checks: list[Check] = []
 
 
-class Empty(Wire):
+class Empty(Wire, frozen=True):
     """No parameters, or nothing to say."""
 
 
@@ -287,7 +287,7 @@ class Envelope(msgspec.Struct, frozen=True):
     """Any incoming JSON-RPC message; params stay undecoded until the method is known."""
 
     jsonrpc: str = "2.0"
-    id: int | str | None | UnsetType = UNSET
+    id: int | str | UnsetType | None = UNSET
     method: str | UnsetType = UNSET
     params: msgspec.Raw | UnsetType = UNSET
     result: msgspec.Raw | UnsetType = UNSET
@@ -325,15 +325,15 @@ class Method(msgspec.Struct, frozen=True):
 
 
 HELLO = Method("lucastra/hello", HelloParams, HelloResult, "Open a session; versions are compared first.")
-SEARCH = Method("lucastra/search", SearchParams, SearchResult, "Find passages by meaning, by keyword, or both.")
+SEARCH = Method("lucastra/search", SearchParams, SearchResult, "Find passages by meaning, by keyword or both.")
 RELATED = Method("lucastra/related", RelatedParams, SearchResult, "Find passages like the one at a place.")
 ASK = Method("lucastra/ask", AskParams, AskResult, "Answer a question with citations.")
 INDEX = Method("lucastra/index", IndexParams, IndexResult, "Add a workspace, or bring one up to date.")
 WORKSPACES = Method("lucastra/workspaces", Empty, WorkspacesResult, "List the workspaces.")
-REMOVE = Method("lucastra/removeWorkspace", WorkspaceParams, RemoveResult, "Forget a workspace and its index.")
-FILES = Method("lucastra/files", FilesParams, FilesResult, "List a workspace's files, with why each skipped one was.")
+REMOVE = Method("lucastra/removeWorkspace", WorkspaceParams, RemoveResult, "Forget a workspace.")
+FILES = Method("lucastra/files", FilesParams, FilesResult, "List files, and why some were skipped.")
 STATUS = Method("lucastra/status", Empty, StatusResult, "The daemon's state.")
-CONFIG = Method("lucastra/config", ConfigParams, ConfigResult, "The effective configuration and where it comes from.")
+CONFIG = Method("lucastra/config", ConfigParams, ConfigResult, "The effective configuration and its origins.")
 DOCTOR = Method("lucastra/doctor", Empty, DoctorResult, "Check the installation, the store and the models.")
 STOP = Method("lucastra/stop", Empty, Empty, "Stop the daemon cleanly.")
 
