@@ -1,0 +1,421 @@
+"""The catalog: the single truth about a workspace's files and chunks.
+
+Invariant: every change is one transaction with the next sequence number, and chunk ids are never
+used twice, so that derived indexes can replay what came after the number they have reached.
+"""
+
+import sqlite3
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from lucastrad.storage.sqlite import StoreCorrupt, connect, transaction, translated_errors
+from lucastrad.types import Chunk, FileReport, FileState, Stat, StoredChunk
+
+SCHEMA_VERSION = 1
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS meta(key TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS files(
+    id INTEGER PRIMARY KEY, path TEXT NOT NULL UNIQUE, state TEXT NOT NULL, reason TEXT NOT NULL,
+    language TEXT NOT NULL, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, ctime_ns INTEGER NOT NULL,
+    inode INTEGER NOT NULL, hash BLOB NOT NULL, first_chunk INTEGER NOT NULL, last_chunk INTEGER NOT NULL,
+    seq INTEGER NOT NULL);
+CREATE INDEX IF NOT EXISTS files_by_chunk ON files(first_chunk);
+CREATE TABLE IF NOT EXISTS chunks(
+    id INTEGER PRIMARY KEY, file INTEGER NOT NULL, start_line INTEGER NOT NULL, end_line INTEGER NOT NULL,
+    symbol TEXT NOT NULL, kind TEXT NOT NULL, key BLOB NOT NULL, embedded_seq INTEGER);
+CREATE TABLE IF NOT EXISTS texts(chunk INTEGER PRIMARY KEY, text TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS deletions(seq INTEGER NOT NULL, first_chunk INTEGER NOT NULL, last_chunk INTEGER NOT NULL);
+"""
+
+_CHUNK_COLUMNS = (
+    "c.id, f.path, f.language, c.symbol, c.kind, c.start_line, c.end_line, t.text"
+    " FROM chunks c JOIN files f ON f.id = c.file JOIN texts t ON t.chunk = c.id"
+)
+
+
+class ChunkTerms(msgspec.Struct, frozen=True, array_like=True):
+    """Keyword terms, blank-separated."""
+
+    body: str
+    symbol: str
+
+
+class IndexedFile(msgspec.Struct, frozen=True, array_like=True):
+    """What a worker found out about one file; `chunks` is empty unless it was indexed."""
+
+    path: str
+    state: FileState
+    reason: str
+    language: str
+    stat: Stat
+    hash: bytes
+    chunks: list[Chunk] = []
+    keys: list[bytes] = []
+    """The embedding key of each chunk."""
+    terms: list[ChunkTerms] = []
+    """The keyword terms of each chunk."""
+    path_terms: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkSpan:
+    """Chunk ids `first`..`last`, inclusive: all chunks of one version of one file."""
+
+    first: int
+    last: int
+
+
+@dataclass(frozen=True, slots=True)
+class KnownFile:
+    """What the next scan compares with."""
+
+    stat: Stat
+    state: FileState
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """What one transaction changed."""
+
+    seq: int
+    added: list[tuple[IndexedFile, ChunkSpan]]
+    removed: list[ChunkSpan]
+
+
+@dataclass(frozen=True, slots=True)
+class PendingChunk:
+    """A chunk without a vector."""
+
+    id: int
+    key: bytes
+    path: str
+    symbol: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    files: int
+    skipped: int
+    failed: int
+    chunks: int
+    embedded: int
+    languages: dict[str, int]
+
+
+NO_CHUNKS = ChunkSpan(0, -1)
+
+
+class Catalog:
+    """One writer, many readers. Blocking: call it from a thread."""
+
+    def __init__(self, path: Path) -> None:
+        """Open or create. Raises StoreCorrupt when the file is damaged or of an unknown version."""
+        self._path = path
+        with translated_errors():
+            self._writer = connect(path, durable=True)
+            try:
+                self._prepare()
+            except BaseException:
+                self._writer.close()
+                raise
+        self._write_lock = threading.Lock()
+        self._readers: list[sqlite3.Connection] = []
+        self._readers_lock = threading.Lock()
+
+    def _prepare(self) -> None:
+        self._writer.executescript(_SCHEMA)
+        with transaction(self._writer):
+            for key, value in (("version", SCHEMA_VERSION), ("seq", 0), ("next_chunk", 1), ("scanned", 0)):
+                self._writer.execute("INSERT OR IGNORE INTO meta VALUES (?, ?)", (key, value))
+        if self._meta("version") != SCHEMA_VERSION:
+            raise StoreCorrupt(f"catalog version {self._meta('version')}, this daemon writes {SCHEMA_VERSION}")
+
+    # --- writing ---------------------------------------------------------------------------------
+
+    def commit(self, files: Sequence[IndexedFile], gone: Iterable[str] = ()) -> Commit:
+        """Replace what is known of `files` and forget `gone`, durably and as a whole.
+
+        A folder in `gone` (its path ends in `/`) takes everything below it along.
+        """
+        with self._write_lock, transaction(self._writer):
+            seq = self._next_seq()
+            removed = [span for path in gone for span in self._forget(path)]
+            next_chunk = self._meta("next_chunk")
+            added: list[tuple[IndexedFile, ChunkSpan]] = []
+            for file in files:
+                removed += self._supersede(file)
+                span = ChunkSpan(next_chunk, next_chunk + len(file.chunks) - 1) if file.chunks else NO_CHUNKS
+                next_chunk += len(file.chunks)
+                self._insert(file, span, seq)
+                added.append((file, span))
+            removed = [span for span in removed if span != NO_CHUNKS]
+            for span in removed:
+                self._writer.execute("DELETE FROM chunks WHERE id BETWEEN ? AND ?", (span.first, span.last))
+                self._writer.execute("DELETE FROM texts WHERE chunk BETWEEN ? AND ?", (span.first, span.last))
+                self._writer.execute("INSERT INTO deletions VALUES (?, ?, ?)", (seq, span.first, span.last))
+            self._set_meta("next_chunk", next_chunk)
+            return Commit(seq, added, removed)
+
+    def touch(self, files: Iterable[tuple[str, Stat]]) -> None:
+        """Note the new Stat of files whose content did not change."""
+        with self._write_lock, transaction(self._writer):
+            self._writer.executemany(
+                "UPDATE files SET size=?, mtime_ns=?, ctime_ns=?, inode=? WHERE path=?",
+                [(s.size_bytes, s.mtime_ns, s.ctime_ns, s.inode, path) for path, s in files],
+            )
+
+    def mark_embedded(self, ids: Sequence[int]) -> tuple[int, set[int]]:
+        """Note that these chunks' vectors are in the cache; returns (seq, those that still exist)."""
+        with self._write_lock, transaction(self._writer):
+            seq = self._next_seq()
+            alive: set[int] = set()
+            for chunk in ids:
+                cursor = self._writer.execute("UPDATE chunks SET embedded_seq=? WHERE id=?", (seq, chunk))
+                if cursor.rowcount:
+                    alive.add(chunk)
+            return seq, alive
+
+    def mark_unembedded(self, ids: Iterable[int] | None = None) -> None:
+        """Put chunks (all when None) back in line for embedding."""
+        with self._write_lock, transaction(self._writer):
+            if ids is None:
+                self._writer.execute("UPDATE chunks SET embedded_seq=NULL")
+            else:
+                self._writer.executemany("UPDATE chunks SET embedded_seq=NULL WHERE id=?", [(i,) for i in ids])
+
+    def forget_deletions(self, through_seq: int) -> None:
+        """Drop the deletions that every derived index has applied."""
+        with self._write_lock, transaction(self._writer):
+            self._writer.execute("DELETE FROM deletions WHERE seq <= ?", (through_seq,))
+
+    def set_scanned(self) -> None:
+        """Note that one full scan was indexed to its end."""
+        with self._write_lock, transaction(self._writer):
+            self._set_meta("scanned", 1)
+
+    def _insert(self, file: IndexedFile, span: ChunkSpan, seq: int) -> None:
+        stat = file.stat
+        cursor = self._writer.execute(
+            "INSERT INTO files(path, state, reason, language, size, mtime_ns, ctime_ns, inode, hash,"
+            " first_chunk, last_chunk, seq) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",
+            (
+                file.path, file.state.value, file.reason, file.language, stat.size_bytes, stat.mtime_ns,
+                stat.ctime_ns, stat.inode, file.hash, span.first, span.last, seq,
+            ),
+        )  # fmt: skip
+        owner = cursor.lastrowid
+        rows = enumerate(zip(file.chunks, file.keys, strict=True), span.first)
+        self._writer.executemany(
+            "INSERT INTO chunks VALUES (?,?,?,?,?,?,?,NULL)",
+            [(i, owner, c.start_line, c.end_line, c.symbol, c.kind, key) for i, (c, key) in rows],
+        )
+        self._writer.executemany(
+            "INSERT INTO texts VALUES (?,?)", [(i, c.text) for i, c in enumerate(file.chunks, span.first)]
+        )
+
+    def _supersede(self, file: IndexedFile) -> list[ChunkSpan]:
+        """Forget the older version of `file`, and anything that its path now rules out."""
+        removed = self._forget(file.path)
+        if not file.path.endswith("/"):
+            # A folder was replaced by a file of the same name.
+            removed += self._forget(file.path + "/")
+        return removed
+
+    def _forget(self, path: str) -> list[ChunkSpan]:
+        if path.endswith("/"):
+            # Everything from "a/" up to, not including, "a0": '0' follows '/' in UTF-8.
+            where, values = "path >= ? AND path < ?", (path, path[:-1] + "0")
+        else:
+            where, values = "path = ? OR path = ?", (path, path + "/")
+        rows = self._writer.execute(f"DELETE FROM files WHERE {where} RETURNING first_chunk, last_chunk", values)
+        return [ChunkSpan(first, last) for first, last in rows.fetchall()]
+
+    def _next_seq(self) -> int:
+        seq = self._meta("seq") + 1
+        self._set_meta("seq", seq)
+        return seq
+
+    def _meta(self, key: str) -> int:
+        (value,) = self._writer.execute("SELECT value FROM meta WHERE key=?", (key,)).fetchone()
+        return int(value)
+
+    def _set_meta(self, key: str, value: int) -> None:
+        self._writer.execute("UPDATE meta SET value=? WHERE key=?", (value, key))
+
+    # --- reading ---------------------------------------------------------------------------------
+
+    def seq(self) -> int:
+        """The number of the last transaction."""
+        with self._reader() as reader:
+            (value,) = reader.execute("SELECT value FROM meta WHERE key='seq'").fetchone()
+            return int(value)
+
+    def was_scanned(self) -> bool:
+        """Whether a full scan was ever indexed to its end."""
+        with self._reader() as reader:
+            (value,) = reader.execute("SELECT value FROM meta WHERE key='scanned'").fetchone()
+            return bool(value)
+
+    def chunks(self, ids: Sequence[int]) -> dict[int, StoredChunk]:
+        """The chunks that (still) exist, by id."""
+        with self._reader() as reader:
+            marks = ",".join("?" * len(ids))
+            rows = reader.execute(f"SELECT {_CHUNK_COLUMNS} WHERE c.id IN ({marks})", ids)
+            return {row[0]: StoredChunk(*row) for row in rows}
+
+    def outlines(self, ids: Sequence[int]) -> dict[int, tuple[str, str, str, str]]:
+        """(path, language, symbol, kind) by id: what ranking needs of many candidates, without their text."""
+        with self._reader() as reader:
+            marks = ",".join("?" * len(ids))
+            rows = reader.execute(
+                "SELECT c.id, f.path, f.language, c.symbol, c.kind FROM chunks c JOIN files f ON f.id = c.file"
+                f" WHERE c.id IN ({marks})",
+                ids,
+            )
+            return {row[0]: row[1:] for row in rows}
+
+    def chunk_at(self, path: str, line: int) -> StoredChunk | None:
+        """The chunk of `path` that holds 1-based `line`, or the nearest before it."""
+        with self._reader() as reader:
+            row = reader.execute(
+                f"SELECT {_CHUNK_COLUMNS} WHERE f.path = ? ORDER BY c.start_line > ?, abs(c.start_line - ?) LIMIT 1",
+                (path, line, line),
+            ).fetchone()
+            return StoredChunk(*row) if row else None
+
+    def known_files(self) -> dict[str, KnownFile]:
+        """Every file (and folder skipped as a whole) by path."""
+        with self._reader() as reader:
+            rows = reader.execute("SELECT path, size, mtime_ns, ctime_ns, inode, state, reason FROM files")
+            return {
+                path: KnownFile(Stat(size, mtime, ctime, inode), FileState(state), reason)
+                for path, size, mtime, ctime, inode, state, reason in rows
+            }
+
+    def known_file(self, path: str) -> KnownFile | None:
+        """One file's entry."""
+        with self._reader() as reader:
+            row = reader.execute(
+                "SELECT size, mtime_ns, ctime_ns, inode, state, reason FROM files WHERE path=?", (path,)
+            ).fetchone()
+            return KnownFile(Stat(*row[:4]), FileState(row[4]), row[5]) if row else None
+
+    def known_below(self, folder: str) -> list[str]:
+        """Paths below `folder` (which ends in `/`)."""
+        with self._reader() as reader:
+            rows = reader.execute("SELECT path FROM files WHERE path >= ? AND path < ?", (folder, folder[:-1] + "0"))
+            return [path for (path,) in rows]
+
+    def hashes(self, paths: Sequence[str]) -> dict[str, bytes]:
+        """Content hashes of indexed files."""
+        with self._reader() as reader:
+            marks = ",".join("?" * len(paths))
+            rows = reader.execute(
+                f"SELECT path, hash FROM files WHERE state='indexed' AND path IN ({marks})",
+                paths,
+            )
+            return dict(rows.fetchall())
+
+    def spans(self) -> list[tuple[str, str, ChunkSpan]]:
+        """(path, language, chunk ids) of every file with chunks, by ascending id."""
+        with self._reader() as reader:
+            rows = reader.execute(
+                "SELECT path, language, first_chunk, last_chunk FROM files WHERE first_chunk > 0 ORDER BY first_chunk"
+            )
+            return [(path, language, ChunkSpan(first, last)) for path, language, first, last in rows]
+
+    def pending(self, after_id: int, limit: int) -> list[PendingChunk]:
+        """Chunks without a vector, by ascending id."""
+        with self._reader() as reader:
+            rows = reader.execute(
+                "SELECT c.id, c.key, f.path, c.symbol, t.text FROM chunks c JOIN files f ON f.id = c.file"
+                " JOIN texts t ON t.chunk = c.id WHERE c.id > ? AND c.embedded_seq IS NULL ORDER BY c.id LIMIT ?",
+                (after_id, limit),
+            )
+            return [PendingChunk(*row) for row in rows]
+
+    def embedded_after(self, seq: int) -> list[tuple[int, bytes]]:
+        """(id, key) of chunks embedded after `seq`, by ascending id."""
+        with self._reader() as reader:
+            return reader.execute("SELECT id, key FROM chunks WHERE embedded_seq > ? ORDER BY id", (seq,)).fetchall()
+
+    def spans_after(self, seq: int) -> list[ChunkSpan]:
+        """Chunk spans of files committed after `seq`."""
+        with self._reader() as reader:
+            rows = reader.execute(
+                "SELECT first_chunk, last_chunk FROM files WHERE seq > ? AND first_chunk > 0 ORDER BY first_chunk",
+                (seq,),
+            )
+            return [ChunkSpan(first, last) for first, last in rows]
+
+    def deletions_after(self, seq: int) -> list[ChunkSpan]:
+        """Chunk spans deleted after `seq`."""
+        with self._reader() as reader:
+            rows = reader.execute("SELECT first_chunk, last_chunk FROM deletions WHERE seq > ?", (seq,))
+            return [ChunkSpan(first, last) for first, last in rows]
+
+    def chunks_between(self, span: ChunkSpan) -> list[StoredChunk]:
+        """A file version's chunks, by ascending id."""
+        with self._reader() as reader:
+            rows = reader.execute(
+                f"SELECT {_CHUNK_COLUMNS} WHERE c.id BETWEEN ? AND ? ORDER BY c.id", (span.first, span.last)
+            )
+            return [StoredChunk(*row) for row in rows]
+
+    def counts(self) -> Counts:
+        """Totals for status."""
+        with self._reader() as reader:
+            states = dict(reader.execute("SELECT state, count(*) FROM files GROUP BY state").fetchall())
+            chunks, embedded = reader.execute("SELECT count(*), count(embedded_seq) FROM chunks").fetchone()
+            languages = reader.execute(
+                "SELECT language, count(*) FROM files WHERE state='indexed' GROUP BY language ORDER BY 2 DESC"
+            ).fetchall()
+        return Counts(
+            files=states.get("indexed", 0),
+            skipped=states.get("skipped", 0),
+            failed=states.get("failed", 0),
+            chunks=chunks,
+            embedded=embedded,
+            languages=dict(languages),
+        )
+
+    def file_reports(self, *, skipped_only: bool, offset: int, limit: int) -> tuple[list[FileReport], int]:
+        """One page of files by path, and how many there are."""
+        where = "WHERE state != 'indexed'" if skipped_only else ""
+        with self._reader() as reader:
+            (total,) = reader.execute(f"SELECT count(*) FROM files {where}").fetchone()
+            rows = reader.execute(
+                f"SELECT path, state, reason, language, last_chunk - first_chunk + 1, size FROM files {where}"
+                " ORDER BY path LIMIT ? OFFSET ?",
+                (limit, offset),
+            )
+            return [FileReport(p, FileState(s), r, lang, n, size) for p, s, r, lang, n, size in rows], total
+
+    @contextmanager
+    def _reader(self) -> Iterator[sqlite3.Connection]:
+        with self._readers_lock:
+            connection = self._readers.pop() if self._readers else None
+        with translated_errors():
+            if connection is None:
+                connection = connect(self._path, durable=False, read_only=True)
+            try:
+                yield connection
+            finally:
+                with self._readers_lock:
+                    self._readers.append(connection)
+
+    def close(self) -> None:
+        """Close every connection; committed data needs no flush."""
+        with self._write_lock, self._readers_lock:
+            for reader in self._readers:
+                reader.close()
+            self._readers.clear()
+            self._writer.close()

@@ -1,0 +1,204 @@
+"""The keyword index: BM25 over code-aware terms, by tantivy. Derived from the catalog.
+
+Invariant: it can be deleted at any time; `reached` says which catalog transactions it holds, and
+applying one twice leaves it as applying it once. Terms arrive ready-made (see `lucastrad.text`), so
+tantivy only splits at blanks.
+"""
+
+import json
+import logging
+import shutil
+import threading
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+import tantivy
+
+from lucastrad.storage.fs import ensure_private_folder, publish
+from lucastrad.storage.sqlite import StoreUnavailable
+
+_log = logging.getLogger(__name__)
+
+_FORMAT = 1
+_HEAP_BYTES = 20_000_000
+"""tantivy's minimum is 15 MB for its one writer thread; more only delays the flush."""
+_FOOTER_MAGIC = 1337
+"""Every tantivy file ends in: JSON footer with a CRC-32, u32 footer length, u32 magic (tantivy directory/footer.rs)."""
+
+
+class Field(StrEnum):
+    """The text fields of a chunk."""
+
+    BODY = "body"
+    SYMBOL = "symbol"
+    PATH = "path"
+
+
+@dataclass(frozen=True, slots=True)
+class KeywordChunk:
+    """A chunk's blank-separated terms; `group` is the first chunk id of its file version."""
+
+    id: int
+    group: int
+    body: str
+    symbol: str
+    path: str
+
+
+class KeywordIndex:
+    """One writer, many searchers. Blocking: call it from a thread."""
+
+    def __init__(self, folder: Path) -> None:
+        """Open, or start empty where the files are missing, damaged, or of another format."""
+        self._folder = folder
+        self._lock = threading.Lock()
+        self._schema = _schema()
+        self.reached = 0
+        """Catalog sequence number up to which commits are searchable after a restart."""
+        ensure_private_folder(folder)
+        self._index = self._open_verified() or self._create()
+        self._writer = self._open_writer()
+
+    # --- writing ---------------------------------------------------------------------------------
+
+    # Each raises StoreUnavailable when tantivy cannot write (disk full): the index then stands at its
+    # last commit, and the caller replays from `reached` once there is room.
+
+    def delete(self, groups: Iterable[int]) -> None:
+        """Remove file versions, from the next commit on."""
+        with self._writing():
+            for group in groups:
+                self._writer.delete_documents_by_term("group", group)
+
+    def add(self, chunks: Iterable[KeywordChunk]) -> None:
+        """Add chunks, from the next commit on. Delete their groups first when replaying."""
+        with self._writing():
+            for chunk in chunks:
+                document = tantivy.Document()
+                document.add_unsigned("chunk", chunk.id)
+                document.add_integer("group", chunk.group)
+                document.add_text(Field.BODY, chunk.body)
+                document.add_text(Field.SYMBOL, chunk.symbol)
+                document.add_text(Field.PATH, chunk.path)
+                self._writer.add_document(document)
+
+    def commit(self, seq: int) -> None:
+        """Make everything up to catalog transaction `seq` searchable and durable."""
+        with self._writing():
+            self._writer.commit()
+            self._index.reload()
+            publish(self._folder / "state.json", json.dumps({"format": _FORMAT, "seq": seq}).encode())
+            self.reached = seq
+
+    def clear(self) -> None:
+        """Empty the index: the caller replays the catalog from 0."""
+        with self._lock:
+            del self._writer
+            self._index = self._create()
+            self._writer = self._open_writer()
+
+    def close(self) -> None:
+        """Stop the writer; what was not committed is replayed from the catalog next time."""
+        with self._lock:
+            self._writer.rollback()
+            self._writer.wait_merging_threads()
+            del self._writer
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        with self._lock:
+            try:
+                yield
+            except Exception as error:  # tantivy raises plain ValueError, and kills its writer, on any I/O error
+                with suppress(Exception):
+                    del self._writer
+                    self._writer = self._open_writer()
+                raise StoreUnavailable(
+                    f"the keyword index cannot be written ({error}); free disk space: indexing resumes by itself"
+                ) from error
+
+    def _open_writer(self) -> "tantivy.IndexWriter":
+        return self._index.writer(heap_size=_HEAP_BYTES, num_threads=1)
+
+    # --- reading ---------------------------------------------------------------------------------
+
+    def search(
+        self, terms: Sequence[tuple[str, float]], boosts: dict[Field, float], limit: int
+    ) -> list[tuple[int, float]]:
+        """(chunk id, BM25 score) of the best `limit` chunks that hold any of the weighted terms."""
+        clauses: list[tuple[tantivy.Occur, tantivy.Query]] = []
+        for term, weight in terms:
+            for field, boost in boosts.items():
+                query = tantivy.Query.term_query(self._schema, field.value, term, index_option="freq")
+                clauses.append((tantivy.Occur.Should, tantivy.Query.boost_query(query, weight * boost)))
+        if not clauses:
+            return []
+        searcher = self._index.searcher()
+        hits = searcher.search(tantivy.Query.boolean_query(clauses), limit, count=False).hits
+        ids = searcher.fast_field_values("chunk", [address for _, address in hits])
+        return [(int(chunk or 0), float(score)) for chunk, (score, _) in zip(ids, hits, strict=True)]
+
+    def __len__(self) -> int:
+        return int(self._index.searcher().num_docs)
+
+    # --- opening ---------------------------------------------------------------------------------
+
+    def _open_verified(self) -> "tantivy.Index | None":
+        try:
+            state = json.loads((self._folder / "state.json").read_bytes())
+            if state["format"] != _FORMAT:
+                return None
+            _verify(self._folder)
+            index = tantivy.Index.open(str(self._folder))
+            self.reached = int(state["seq"])
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            _log.warning("keyword index damaged, rebuilding from the catalog: %s", error)
+            return None
+        return index
+
+    def _create(self) -> "tantivy.Index":
+        shutil.rmtree(self._folder, ignore_errors=True)
+        ensure_private_folder(self._folder)
+        self.reached = 0
+        return tantivy.Index(self._schema, path=str(self._folder))
+
+
+def _schema() -> "tantivy.Schema":
+    builder = tantivy.SchemaBuilder()
+    builder.add_unsigned_field("chunk", stored=False, indexed=False, fast=True)
+    builder.add_integer_field("group", stored=False, indexed=True, fast=False)
+    for field in Field:
+        builder.add_text_field(field.value, stored=False, tokenizer_name="whitespace", index_option="freq")
+    return builder.build()
+
+
+def _verify(folder: Path) -> None:
+    """Raise ValueError unless every segment file that meta.json names is whole."""
+    meta = json.loads((folder / "meta.json").read_bytes())
+    names = {path.name for path in folder.iterdir()}
+    for segment in meta["segments"]:
+        stem = str(segment["segment_id"]).replace("-", "")
+        deletes = segment.get("deletes")
+        current = f"{stem}.{deletes['opstamp']}.del" if deletes else ""
+        # A delete file that meta.json does not name yet was being written when the daemon was killed.
+        files = [n for n in names if n.startswith(stem) and (n == current or not n.endswith(".del"))]
+        if len({name.partition(".")[2] for name in files} & {"idx", "term", "store", "fast", "fieldnorm"}) < 5:
+            raise ValueError(f"segment {stem} has lost files")
+        for name in files:
+            _verify_file(folder / name)
+
+
+def _verify_file(path: Path) -> None:
+    data = path.read_bytes()
+    if int.from_bytes(data[-4:], "little") != _FOOTER_MAGIC:
+        raise ValueError(f"{path.name} has no footer")
+    length = int.from_bytes(data[-8:-4], "little")
+    footer = json.loads(data[-8 - length : -8])
+    if zlib.crc32(memoryview(data)[: -8 - length]) != footer["crc"]:
+        raise ValueError(f"{path.name} fails its checksum")

@@ -1,0 +1,84 @@
+"""SQLite connections as every store here opens them, and its errors in the user's words."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from lucastra_protocol.errors import ErrorCode, LucAstraError
+
+_CORRUPT = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+_FULL = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY)
+
+
+class StoreUnavailable(LucAstraError):
+    """The disk is full, or the store's folder cannot be written. Nothing committed is lost."""
+
+    code = ErrorCode.STORE_UNAVAILABLE
+
+
+class StoreCorrupt(Exception):
+    """A database file is damaged: set it aside and build a new one."""
+
+
+def connect(path: Path, *, durable: bool, read_only: bool = False) -> sqlite3.Connection:
+    """Open in WAL mode with autocommit; `durable` commits survive a power cut, others a kill -9."""
+    target = f"file:{_quote(path)}?mode={'ro' if read_only else 'rwc'}"
+    connection = sqlite3.connect(
+        target, uri=True, isolation_level=None, check_same_thread=False, cached_statements=64, timeout=10.0
+    )
+    try:
+        connection.execute("PRAGMA cache_size = -8192")
+        if not read_only:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+@contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """All or nothing; raises StoreUnavailable or StoreCorrupt in place of SQLite's own errors."""
+    with translated_errors():
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            connection.execute("COMMIT")
+        except BaseException:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
+
+
+@contextmanager
+def translated_errors() -> Iterator[None]:
+    """Turn SQLite's errors into the two that callers act on."""
+    try:
+        yield
+    except sqlite3.DatabaseError as error:
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        if code in _CORRUPT:
+            raise StoreCorrupt(str(error)) from error
+        if code in _FULL:
+            raise StoreUnavailable(
+                f"the index cannot be written ({error}); free disk space or check the permissions of the"
+                " LucAstra folder: indexing resumes by itself"
+            ) from error
+        raise
+
+
+def set_aside(path: Path, label: str) -> Path:
+    """Rename a damaged database (and drop its WAL) so that a new one can take its place."""
+    target = path.with_name(f"{path.name}.{label}")
+    path.replace(target)
+    for suffix in ("-wal", "-shm"):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
+    return target
+
+
+def _quote(path: Path) -> str:
+    from urllib.parse import quote
+
+    return quote(str(path))

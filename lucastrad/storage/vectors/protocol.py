@@ -1,0 +1,41 @@
+"""What the daemon asks of a vector index."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lucastrad.storage.catalog import ChunkSpan
+
+
+class VectorIndex(Protocol):
+    """Unit vectors by chunk id. Derived from the catalog and the embedding cache."""
+
+    @property
+    def reached(self) -> int:
+        """Catalog sequence number that a reopened index would stand at."""
+        ...
+
+    def add(self, ids: NDArray[np.int64], vectors: NDArray[np.float32]) -> None:
+        """Add rows, ids ascending. Ids that are there already are ignored.
+
+        Raises LucAstraError (SPACE_MISMATCH) for vectors of another length.
+        """
+        ...
+
+    def delete(self, spans: Sequence[ChunkSpan]) -> None:
+        """Remove every id within the spans."""
+        ...
+
+    def search(
+        self, query: NDArray[np.float32], limit: int, within: Sequence[ChunkSpan] | None = None
+    ) -> list[tuple[int, float]]:
+        """(chunk id, cosine) of the nearest `limit`, best first; `within` is sorted and disjoint."""
+        ...
+
+    def checkpoint(self, seq: int) -> None:
+        """Make the present state durable as that of catalog transaction `seq`."""
+        ...
+
+    def __len__(self) -> int: ...

@@ -1,0 +1,116 @@
+"""The keyword index: ranked by BM25, published as a whole, rebuilt when damaged."""
+
+import random
+from pathlib import Path
+
+import pytest
+
+from lucastrad.storage.keywords import Field, KeywordChunk, KeywordIndex
+
+BOOSTS = {Field.BODY: 1.0, Field.SYMBOL: 2.0, Field.PATH: 1.0}
+
+
+def chunk(i: int, body: str, *, group: int | None = None, symbol: str = "", path: str = "") -> KeywordChunk:
+    return KeywordChunk(i, group or i, body, symbol, path)
+
+
+def found(index: KeywordIndex, *terms: str) -> list[int]:
+    return [i for i, _ in index.search([(term, 1.0) for term in terms], BOOSTS, 10)]
+
+
+@pytest.fixture
+def index(tmp_path: Path) -> KeywordIndex:
+    return KeywordIndex(tmp_path / "keywords")
+
+
+def test_more_matching_terms_rank_higher_and_symbols_count_more(index: KeywordIndex) -> None:
+    index.add([chunk(1, "load"), chunk(2, "load config"), chunk(3, "other", symbol="load config")])
+    index.commit(1)
+    assert found(index, "load", "config") == [3, 2, 1]
+
+
+def test_nothing_is_visible_before_the_commit(index: KeywordIndex) -> None:
+    index.add([chunk(1, "load")])
+    assert found(index, "load") == []
+    index.commit(1)
+    assert found(index, "load") == [1]
+
+
+def test_a_deleted_version_of_a_file_goes_with_all_its_chunks(index: KeywordIndex) -> None:
+    index.add([chunk(1, "load", group=1), chunk(2, "load", group=1), chunk(3, "load", group=3)])
+    index.commit(1)
+    index.delete([1])
+    index.commit(2)
+    assert found(index, "load") == [3]
+
+
+def test_applying_a_transaction_twice_leaves_it_as_once(index: KeywordIndex) -> None:
+    for _ in range(2):
+        index.delete([1])
+        index.add([chunk(1, "load", group=1)])
+    index.commit(1)
+    assert found(index, "load") == [1]
+    assert len(index) == 1
+
+
+def test_a_reopened_index_stands_where_it_was_committed(index: KeywordIndex, tmp_path: Path) -> None:
+    index.add([chunk(1, "load")])
+    index.commit(7)
+    index.add([chunk(2, "load")])
+    index.close()
+    again = KeywordIndex(tmp_path / "keywords")
+    assert again.reached == 7
+    assert found(again, "load") == [1]
+
+
+def test_an_empty_query_and_an_unknown_word_find_nothing(index: KeywordIndex) -> None:
+    index.add([chunk(1, "load")])
+    index.commit(1)
+    assert found(index) == []
+    assert found(index, "zebra") == []
+
+
+def test_every_mutated_file_is_noticed_and_the_index_starts_anew(tmp_path: Path) -> None:
+    folder = tmp_path / "keywords"
+    index = KeywordIndex(folder)
+    index.add([chunk(i, f"word{i} load config", symbol="sym", path="a b") for i in range(1, 200)])
+    index.commit(5)
+    index.delete([3])
+    index.commit(6)
+    index.close()
+    good = {path.name: path.read_bytes() for path in folder.iterdir() if path.suffix != ".lock"}
+    draw = random.Random(1)
+    checked = 0
+    for name, data in sorted(good.items()):
+        if name in ("meta.json", "state.json", ".managed.json") or not data:
+            continue
+        for _ in range(8):
+            for other, content in good.items():
+                (folder / other).write_bytes(content)
+            at = draw.randrange(len(data))
+            mutated = bytearray(data)
+            mutated[at] ^= 1 << draw.randrange(8)
+            (folder / name).write_bytes(bytes(mutated) if draw.random() < 0.7 else data[:at])
+            reopened = KeywordIndex(folder)
+            assert (reopened.reached, len(reopened)) in ((0, 0), (6, 198)), name
+            if reopened.reached == 6:
+                assert 3 not in found(reopened, "word3", "sym")
+            reopened.close()
+            checked += 1
+    assert checked >= 40
+
+
+@pytest.mark.parametrize("name", ["meta.json", "state.json"])
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"segments": 3}', b"\x00" * 100])
+def test_a_damaged_description_starts_the_index_anew(tmp_path: Path, name: str, content: bytes) -> None:
+    folder = tmp_path / "keywords"
+    index = KeywordIndex(folder)
+    index.add([chunk(1, "load")])
+    index.commit(5)
+    index.close()
+    (folder / name).write_bytes(content)
+    again = KeywordIndex(folder)
+    assert again.reached == 0
+    again.add([chunk(2, "load")])
+    again.commit(6)
+    assert found(again, "load") == [2]
