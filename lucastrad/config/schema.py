@@ -1,0 +1,184 @@
+"""What can be configured: one Struct per section, with ranges, units and defaults.
+
+The published JSON Schema is generated from these Structs and their docstrings. A key is here because the
+daemon reads it or because the schema published with v1.1 lists it.
+"""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+
+class Secret:
+    """A credential that no repr, log line or encoder can show."""
+
+    __slots__ = ("_value", "source")
+
+    def __init__(self, value: str, source: str = "") -> None:
+        self._value = value
+        self.source = source
+        """Where the value comes from, for people: `${OPENAI_API_KEY}`, or the place it is written."""
+
+    def reveal(self) -> str:
+        """The credential itself; only what sends it to its endpoint calls this."""
+        return self._value
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and self._value == other._value
+
+    def __hash__(self) -> int:
+        return hash(self._value)
+
+    def __repr__(self) -> str:
+        return "Secret(…)"
+
+
+Endpoint = Annotated[
+    str,
+    Meta(
+        pattern=r"^https?://[^\s/@]+(/[^\s@]*)?$",
+        max_length=2048,
+        extra={"says": "an http:// or https:// address without a user name or password in it"},
+    ),
+]
+GlobPattern = Annotated[str, Meta(min_length=1, max_length=1024)]
+ProviderKind = Literal["openai", "azure", "anthropic", "llamafile", "ollama"]
+
+
+class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Base of every section; editors mark unknown keys, the daemon names them and reads on."""
+
+
+class LlmConfig(Section, frozen=True):
+    """A language-model provider: the one that answers, or a named one under `providers`."""
+
+    provider: ProviderKind | None = None
+    """Which API the endpoint speaks. Without one, `ask` returns the cited passages only."""
+    api_key: Secret | None = None
+    """Name an environment variable, as in `${OPENAI_API_KEY}`; do not write the key itself here."""
+    model: str | None = None
+    """The provider's name of the model; null for the provider's default."""
+    endpoint: Endpoint | None = None
+    """Base address of the API; null for the provider's own. The key is sent to this origin only."""
+    temperature: Annotated[float, Meta(ge=0, le=2)] = 0.7
+    """Sampling temperature; 0 gives the most repeatable answers."""
+    max_tokens: Annotated[int, Meta(ge=1, le=1_000_000)] = 4096
+    """The longest answer, in tokens."""
+    timeout_secs: Annotated[float, Meta(gt=0, le=3600)] = 30.0
+    """Seconds without a byte from the provider before a request is given up."""
+    retry_attempts: Annotated[int, Meta(ge=0, le=10)] = 3
+    """How often a request that failed for a passing reason is tried again."""
+
+
+class EmbeddingsConfig(Section, frozen=True):
+    """The model that turns passages and queries into vectors."""
+
+    provider: Literal["local", "openai", "azure", "llamafile", "ollama"] = "local"
+    """`local` runs inside the daemon and needs no network."""
+    model: str = "wordllama-256"
+    """The embedding model; another one builds a new vector space."""
+    batch_size: Annotated[int, Meta(ge=1, le=2048)] = 100
+    """Passages per embedding call."""
+    cache_dir: Path | None = None
+    """Folder of the embedding cache; null for `embeddings` in LucAstra's folder."""
+    cache_max_mb: Annotated[int, Meta(ge=16, le=1_048_576)] = 2048
+    """Size at which the cache drops the embeddings unused for longest, in MiB."""
+
+
+class VectorSearchConfig(Section, frozen=True):
+    """Search by meaning."""
+
+    enabled: bool = True
+    """false leaves keyword search only."""
+    index_path: Path | None = None
+    """Folder of the vector indexes; null for a place in LucAstra's folder."""
+    top_k: Annotated[int, Meta(ge=1, le=1000)] = 5
+    """Passages retrieved for an answer."""
+    ef_construction: Annotated[int, Meta(ge=8, le=4096)] = 200
+    """HNSW: candidates kept while a vector is linked in. More is slower to build and recalls more."""
+    m: Annotated[int, Meta(ge=4, le=128)] = 16
+    """HNSW: links per vector and layer. More takes more memory and recalls more."""
+
+
+class ConversationConfig(Section, frozen=True):
+    """Conversations of several turns."""
+
+    max_context_tokens: Annotated[int, Meta(ge=256, le=10_000_000)] = 8000
+    """Tokens of earlier turns and passages that a prompt may hold."""
+    persist: bool = True
+    """Keep conversations across restarts."""
+    persist_path: Path | None = None
+    """Where conversations are kept; null for a place in LucAstra's folder."""
+
+
+class IndexingConfig(Section, frozen=True):
+    """Which files are indexed, and how. A workspace may set `max_file_bytes`, `ignore`, `include_generated`."""
+
+    max_file_bytes: Annotated[int, Meta(ge=1024, le=67_108_864)] = 1_048_576
+    """Larger files are skipped; bytes."""
+    ignore: Annotated[tuple[GlobPattern, ...], Meta(max_length=1000)] = ()
+    """Further patterns in gitignore syntax, relative to the workspace; `!` includes again."""
+    include_generated: bool = False
+    """Index generated and minified files too."""
+    workers: Annotated[int, Meta(ge=0, le=64)] = 0
+    """Worker processes that read, parse and embed; 0 for one per core."""
+    poll: Literal["auto", "always", "never"] = "auto"
+    """Whether folders are polled for changes: `auto` polls where the system reports no events."""
+
+
+class SearchConfig(Section, frozen=True):
+    """Defaults of a search. A workspace may set these."""
+
+    limit: Annotated[int, Meta(ge=1, le=100)] = 10
+    """Hits shown when a search names no number."""
+
+
+class CompletionConfig(Section, frozen=True):
+    """Inline completion in editors."""
+
+    enabled: bool = True
+    """Offer inline completions when a language-model provider is configured."""
+
+
+class LimitsConfig(Section, frozen=True):
+    """What the daemon may use."""
+
+    idle_exit_minutes: Annotated[float, Meta(ge=0, le=525_600)] = 180.0
+    """The daemon stops after this many minutes without a client; 0 keeps it running."""
+
+
+class LoggingConfig(Section, frozen=True):
+    """The daemon's own log."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    """`debug` also logs queries and source text."""
+    max_mb: Annotated[int, Meta(ge=1, le=1024)] = 10
+    """Size at which the log file is rotated, in MiB."""
+    keep: Annotated[int, Meta(ge=1, le=100)] = 5
+    """Rotated files kept."""
+
+
+class Config(Section, frozen=True):
+    """LucAstra's configuration: `config.json` in LucAstra's folder (`~/.lucastra`)."""
+
+    offline: bool = False
+    """Forbid every connection that leaves this machine."""
+    workspaces: Annotated[tuple[Path, ...], Meta(max_length=1000)] = ()
+    """Folders indexed when the daemon starts, besides those that editors and `index` added."""
+    llm: LlmConfig = LlmConfig()
+    providers: dict[str, LlmConfig] = {}
+    """Further providers by name; each takes the keys of `llm`."""
+    embeddings: EmbeddingsConfig = EmbeddingsConfig()
+    vector_search: VectorSearchConfig = VectorSearchConfig()
+    conversation: ConversationConfig = ConversationConfig()
+    indexing: IndexingConfig = IndexingConfig()
+    search: SearchConfig = SearchConfig()
+    completion: CompletionConfig = CompletionConfig()
+    limits: LimitsConfig = LimitsConfig()
+    logging: LoggingConfig = LoggingConfig()
+
+    def secrets(self) -> tuple[Secret, ...]:
+        """Every credential in force, for the log's redaction."""
+        return tuple(llm.api_key for llm in (self.llm, *self.providers.values()) if llm.api_key is not None)

@@ -1,0 +1,166 @@
+"""Write what is derived from the contract: `python -m lucastra_protocol.generate`, from a source checkout.
+
+protocol/schema/methods.schema.json is written whole; in protocol/README.md the part between the markers is.
+"""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from lucastra_protocol import errors, types
+from lucastra_protocol.docstrings import attribute_docstrings, describe
+from lucastra_protocol.errors import ErrorCode
+from lucastra_protocol.examples import ERRORS, EXAMPLES
+from lucastra_protocol.types import METHODS, Method
+from lucastra_protocol.version import PROTOCOL_VERSION
+
+FOLDER = Path(__file__).parents[1]
+SCHEMA = FOLDER / "schema" / "methods.schema.json"
+README = FOLDER / "README.md"
+BEGIN = "<!-- begin: written by `python -m lucastra_protocol.generate` -->"
+END = "<!-- end -->"
+
+
+def render_schema() -> str:
+    """The JSON Schema (2020-12) of every method's params and result, as the file's text."""
+    components = _components()
+    document = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "LucAstra methods",
+        "description": "Params and result of every lucastra/* request, under `methods`; error codes under `errors`.",
+        "protocolVersion": PROTOCOL_VERSION,
+        "methods": {
+            method.name: {
+                "summary": method.summary,
+                "params": _reference(method.params),
+                "result": _reference(method.result),
+                "errors": [code.name for code in ERRORS[method.name]],
+            }
+            for method in METHODS
+        },
+        "errors": {code.name: {"code": int(code), "description": text} for code, text in _error_texts()},
+        "$defs": dict(sorted(components.items())),
+    }
+    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+
+
+def render_readme(current: str) -> str:
+    """The README `current` with its generated part replaced."""
+    before, _, rest = current.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    parts = [*_method_table(), *_error_table()]
+    components = _components()
+    for method in METHODS:
+        parts += _method_section(method, components)
+    parts += _type_sections(components)
+    return f"{before}{BEGIN}\n\n" + "\n".join(parts) + f"\n{END}{after}"
+
+
+def _components() -> dict[str, Any]:
+    structs = list(dict.fromkeys(struct for method in METHODS for struct in (method.params, method.result)))
+    _, components = msgspec.json.schema_components(structs, ref_template="#/$defs/{name}")
+    describe(components, types, camel=True)
+    return components
+
+
+def _reference(struct: type[types.Wire]) -> dict[str, str]:
+    return {"$ref": f"#/$defs/{struct.__name__}"}
+
+
+def _error_texts() -> Iterator[tuple[ErrorCode, str]]:
+    texts = attribute_docstrings(errors)[ErrorCode.__name__]
+    for code in ErrorCode:
+        yield code, texts.get(code.name, "As JSON-RPC 2.0 and LSP 3.18 define it.")
+
+
+def _method_table() -> Iterator[str]:
+    yield "## Methods\n"
+    yield "| method | params | result | what it does |"
+    yield "| --- | --- | --- | --- |"
+    for method in METHODS:
+        anchor = method.name.replace("/", "").lower()
+        yield (
+            f"| [`{method.name}`](#{anchor}) | `{method.params.__name__}` | `{method.result.__name__}` "
+            f"| {method.summary} |"
+        )
+    yield ""
+
+
+def _error_table() -> Iterator[str]:
+    yield "## Error codes\n"
+    yield "| code | name | when |"
+    yield "| --- | --- | --- |"
+    for code, text in _error_texts():
+        yield f"| {int(code)} | `{code.name}` | {text} |"
+    yield ""
+
+
+def _method_section(method: Method, components: dict[str, Any]) -> Iterator[str]:
+    yield f"### {method.name}\n"
+    yield f"{method.summary}\n"
+    yield from _fields("Params", components[method.params.__name__])
+    yield from _fields("Result", components[method.result.__name__])
+    codes = ", ".join(f"`{code.name}`" for code in ERRORS[method.name])
+    yield f"Errors: {codes or 'only those of every method'}.\n"
+    params, result = EXAMPLES[method.name]
+    yield "```json"
+    yield _json({"jsonrpc": "2.0", "id": 1, "method": method.name, "params": msgspec.to_builtins(params)})
+    yield _json({"jsonrpc": "2.0", "id": 1, "result": msgspec.to_builtins(result)})
+    yield "```\n"
+
+
+def _type_sections(components: dict[str, Any]) -> Iterator[str]:
+    """The types that params and results are made of."""
+    yield "## Types\n"
+    used = {struct.__name__ for method in METHODS for struct in (method.params, method.result)}
+    for name, component in sorted(components.items()):
+        if name not in used:
+            yield f"### {name}\n"
+            yield f"{component.get('description', '')}\n"
+            yield from _fields("Field", component)
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _fields(title: str, component: dict[str, Any]) -> Iterator[str]:
+    properties = component["properties"]
+    if not properties:
+        yield f"{title}: none.\n"
+        return
+    yield f"| {title.lower()} | type | default | |"
+    yield "| --- | --- | --- | --- |"
+    for name, schema in properties.items():
+        default = f"`{_json(schema['default'])}`" if "default" in schema else "required"
+        yield f"| `{name}` | {_type(schema)} | {default} | {schema.get('description', '')} |"
+    yield ""
+
+
+def _type(schema: dict[str, Any]) -> str:
+    match schema:
+        case {"$ref": reference}:
+            return f"`{reference.rpartition('/')[2]}`"
+        case {"anyOf": options}:
+            return " or ".join(_type(option) for option in options)
+        case {"enum": values}:
+            return ", ".join(f"`{value}`" for value in values)
+        case {"type": "array", "items": items}:
+            return f"list of {_type(items)}"
+        case {"type": "object", "additionalProperties": dict(values)}:
+            return f"object of {_type(values)}"
+        case {"type": kind}:
+            low, high = schema.get("minimum"), schema.get("maximum")
+            limits = f" {low}…{high}" if high is not None else f" from {low}" if low is not None else ""
+            return f"{kind}{limits}"
+        case _:
+            return "any"
+
+
+if __name__ == "__main__":
+    SCHEMA.parent.mkdir(exist_ok=True)
+    SCHEMA.write_text(render_schema(), encoding="utf-8")
+    README.write_text(render_readme(README.read_text(encoding="utf-8")), encoding="utf-8")
