@@ -1,0 +1,492 @@
+"""Keeps one workspace's store in step with its files.
+
+Hints (from the watcher) and scans put paths into a queue; worker processes read, cut and analyse
+them in batches; the daemon commits. Embedding follows on its own, and so does publishing to the
+keyword index, so that keyword search answers while vectors are still missing.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import ParamSpec, TypeVar
+
+import msgspec
+import numpy as np
+import trio
+from numpy.typing import NDArray
+
+from lucastrad.embeddings.cache import EmbeddingCache
+from lucastrad.embeddings.protocol import Embedder
+from lucastrad.indexing.analysis import passage
+from lucastrad.indexing.queue import FileQueue
+from lucastrad.indexing.signals import Broadcast, Wake
+from lucastrad.indexing.store import WorkspaceStore
+from lucastrad.indexing.worker import (
+    FoldersRequest,
+    IndexReply,
+    IndexRequest,
+    ScanReply,
+    ScanRequest,
+    decode_folders,
+    decode_index_reply,
+    decode_scan_reply,
+    folders_job,
+    index_job,
+    scan_job,
+)
+from lucastrad.storage.catalog import Counts, IndexedFile, PendingChunk
+from lucastrad.storage.sqlite import StoreCorrupt, StoreUnavailable
+from lucastrad.types import FileState, Freshness, IndexProgress, Passage, WorkspaceReport, WorkspaceState
+from lucastrad.workers import JobTimeout, WorkerDied, WorkerPool
+from lucastrad.workspace.events import ListFolders
+from lucastrad.workspace.scanner import Candidate, ScanRules
+from lucastrad.workspace.watcher import Watcher
+
+_log = logging.getLogger(__name__)
+_encode = msgspec.msgpack.Encoder().encode
+OpenWatcher = Callable[[str, ListFolders], Watcher]
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+
+_SCAN_SECONDS = 600.0
+_BATCH_SECONDS = 60.0
+_FILE_SECONDS = 20.0
+_RETRY_SECONDS = 2.0
+"""How long to wait before trying again when the disk is full or the folder is gone."""
+_BURST_PATHS = 50
+"""Hints for more paths than a person saves at once: some may have been lost, so a scan follows."""
+_MIN_SCAN_INTERVAL = 60.0
+_SCAN_SHARE = 0.002
+"""Periodic scans take at most this share of one core."""
+_MAX_PUBLISH_PAUSE = 4.0
+
+
+class _Trouble(StrEnum):
+    """What keeps a workspace from being indexed; each clears when its next attempt succeeds."""
+
+    MISSING = "missing"
+    UNREADABLE = "unreadable"
+    STORE = "store"
+
+
+@dataclass(slots=True)
+class _Progress:
+    """Counters of the present run, for reports and for the benchmark."""
+
+    indexed_files: int = 0
+    embedded_chunks: int = 0
+    total_files: int = 0
+    started: float = 0.0
+    index_seconds: float | None = None
+    last_commit: float | None = None
+
+
+class WorkspaceIndexer:
+    """One workspace's tasks and state. `run` drives it; everything else may be called meanwhile."""
+
+    def __init__(
+        self,
+        root: Path,
+        folder: Path,
+        *,
+        pool: WorkerPool,
+        embedder: Embedder,
+        cache: EmbeddingCache,
+        rules: Callable[[], ScanRules],
+        nested: Callable[[], Sequence[str]],
+        open_watcher: OpenWatcher,
+    ) -> None:
+        self.root = root
+        self.ready = trio.Event()
+        """Set once the store is open: searches may begin."""
+        self._folder = folder
+        self._pool = pool
+        self._embedder = embedder
+        self._cache = cache
+        self._rules = rules
+        self._nested = nested
+        self._watcher = open_watcher(str(root), self._list_folders)
+        self._store: WorkspaceStore | None = None
+        self._queue = FileQueue()
+        self._hints: set[str] = set()
+        self._scans_wanted = 0
+        self._scans_done = 0
+        self._scan_wake = Wake()
+        self._index_wake = Broadcast()
+        self._publish_wake = Wake()
+        self._embed_wake = Wake()
+        self._unpublished = False
+        self._embedding = True
+        self._changed = Broadcast()
+        self._progress = _Progress()
+        self._comparing = False
+        self._scan_cost = 0.0
+        self._corrupt = trio.Event()
+        self._problems: dict[_Trouble, str] = {}
+
+    # --- what others ask -------------------------------------------------------------------------
+
+    @property
+    def store(self) -> WorkspaceStore:
+        """The open store; wait for `ready` first."""
+        assert self._store is not None, "wait for `ready`"  # noqa: S101
+        return self._store
+
+    @property
+    def indexed_files(self) -> int:
+        """Files indexed since the daemon started."""
+        return self._progress.indexed_files
+
+    @property
+    def embedded_chunks(self) -> int:
+        """Chunks that went through the model since the daemon started; cache hits do not count."""
+        return self._progress.embedded_chunks
+
+    @property
+    def freshness(self) -> Freshness:
+        """How far the store is behind the files, as far as is known."""
+        if not self._files_settled():
+            return Freshness.STALE
+        return Freshness.PENDING if self._embedding else Freshness.FRESH
+
+    def request_scan(self) -> int:
+        """Ask for a full scan; returns the ticket that `settled` takes."""
+        self._scans_wanted += 1
+        self._scan_wake.set()
+        return self._scans_wanted
+
+    async def settled(self, ticket: int) -> None:
+        """Wait until the scan with this ticket is done and everything known is searchable.
+
+        Returns early when the workspace cannot be indexed now: its report says why.
+        """
+        while not (self._scans_done >= ticket and self.freshness is Freshness.FRESH):
+            if self._problems:
+                return
+            await self._changed.wait()
+
+    async def progress(self) -> IndexProgress:
+        """How far the present indexing has come."""
+        counts = await self._count() if self._store else None
+        waiting = len(self._queue)
+        total = max(self._progress.total_files, waiting)
+        return IndexProgress(
+            state=self._current_state(),
+            files_done=total - waiting,
+            files_total=total,
+            chunks=counts.chunks if counts else 0,
+            embedded=counts.embedded if counts else 0,
+        )
+
+    async def report(self) -> WorkspaceReport:
+        """The workspace's state, with totals from the catalog."""
+        counts = await self._count() if self._store else None
+        size = await trio.to_thread.run_sync(self.store.size_bytes) if self._store else 0
+        problems = list(self._problems.values())
+        if counts and counts.failed:
+            problems.append(
+                f"{counts.failed} files could not be indexed; see `lucastra-client status --files --skipped`"
+            )
+        return WorkspaceReport(
+            root=str(self.root),
+            state=self._current_state(),
+            freshness=self.freshness,
+            files=counts.files if counts else 0,
+            chunks=counts.chunks if counts else 0,
+            embedded=counts.embedded if counts else 0,
+            skipped=counts.skipped if counts else 0,
+            queued=len(self._queue) + len(self._hints),
+            languages=counts.languages if counts else {},
+            watch=self._watcher.mode,
+            last_indexed_at=self._progress.last_commit,
+            index_seconds=self._progress.index_seconds,
+            store_bytes=size,
+            problems=problems,
+        )
+
+    def _current_state(self) -> WorkspaceState:
+        if self._problems:
+            return WorkspaceState.MISSING if _Trouble.MISSING in self._problems else WorkspaceState.FAILED
+        if len(self._queue):
+            return WorkspaceState.INDEXING
+        if not self._files_settled():
+            return WorkspaceState.SCANNING
+        return WorkspaceState.EMBEDDING if self._embedding else WorkspaceState.READY
+
+    def _files_settled(self) -> bool:
+        return (
+            self._scans_done >= self._scans_wanted
+            and not self._hints
+            and not len(self._queue)
+            and not self._comparing
+            and not self._unpublished
+        )
+
+    # --- tasks -----------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Open the store, then keep it in step until cancelled; it is closed on the way out."""
+        self._queue, self._corrupt = FileQueue(), trio.Event()  # a second run starts from the catalog again
+        self._scans_wanted += 1
+        self._embedding = True
+        self._store = await self._persist("opening the store", self._open)
+        self._progress.started = trio.current_time()
+        try:
+            async with trio.open_nursery() as nursery:
+                self.ready.set()
+                self._scan_wake.set()
+                self._publish_wake.set()
+                self._embed_wake.set()
+                nursery.start_soon(self._watcher.run)
+                nursery.start_soon(self._watch)
+                nursery.start_soon(self._watch_corruption)
+                nursery.start_soon(self._scan_forever)
+                nursery.start_soon(self._scan_now_and_then)
+                for _ in range(self._pool.size + 1):  # one batch is committed while the workers do the next
+                    nursery.start_soon(self._index_forever)
+                nursery.start_soon(self._publish_forever)
+                nursery.start_soon(self._embed_forever)
+        finally:
+            with trio.CancelScope(shield=True):  # bounded: one file of vectors, and SQLite's last page
+                await trio.to_thread.run_sync(self._close)
+
+    def _open(self) -> WorkspaceStore:
+        store = WorkspaceStore(self._folder, self._embedder.space, self._cache)
+        lost = store.replay_vectors()
+        if lost:
+            _log.warning("%d vectors were missing from the cache and are embedded again", lost)
+        return store
+
+    def _close(self) -> None:
+        try:
+            self.store.close()
+        except (StoreUnavailable, OSError) as error:
+            _log.warning("the store of %s was not saved (%s); it is replayed at the next start", self.root, error)
+
+    async def _watch(self) -> None:
+        while True:
+            hints = await self._watcher.receive()
+            if hints.rescan or len(hints.paths) > _BURST_PATHS:
+                ticket = self.request_scan()
+                while self._scans_done < ticket:  # how long a scan takes sets the pace of a polling watcher
+                    await self._changed.wait()
+            else:
+                self._hints.update(hints.paths)
+                self._scan_wake.set()
+
+    async def _list_folders(self, below: Collection[str]) -> list[str]:
+        """The folders that the watcher has to watch: those that a scan would enter."""
+        request = FoldersRequest(str(self.root), self._rules(), list(self._nested()), list(below))
+        try:
+            return decode_folders(await self._pool.run(folders_job, _encode(request), timeout_seconds=_SCAN_SECONDS))
+        except (WorkerDied, JobTimeout) as error:
+            raise OSError(f"the folders of {self.root} could not be listed: {error}") from error
+
+    async def _scan_forever(self) -> None:
+        while True:
+            await self._scan_wake.wait()
+            while self._hints or self._scans_done < self._scans_wanted:
+                ticket = self._scans_wanted
+                hints, full = sorted(self._hints), self._scans_done < ticket
+                self._hints.clear()
+                self._comparing = True
+                succeeded = await self._compare(None if full else hints)
+                self._comparing = False
+                if succeeded and full:
+                    self._scans_done = ticket
+                elif not succeeded:
+                    self._scans_wanted = max(self._scans_wanted, self._scans_done + 1)  # the hints are lost
+                    await trio.sleep(_RETRY_SECONDS)
+                self._after_change()
+
+    async def _scan_now_and_then(self) -> None:
+        """Find what the watcher missed: watchfiles drops events without a word when its queue overflows."""
+        while True:
+            await trio.sleep(max(_MIN_SCAN_INTERVAL, self._scan_cost / _SCAN_SHARE))
+            if self._watcher.mode != "polling":  # a polling watcher scans as it is
+                self.request_scan()
+
+    async def _compare(self, paths: list[str] | None) -> bool:
+        """Queue what differs between the tree (or `paths`) and the catalog; False when it could not be told."""
+        request = ScanRequest(
+            str(self.root), str(self._folder / "catalog.sqlite3"), self._rules(), list(self._nested()), paths
+        )
+        started = trio.current_time()
+        try:
+            reply = decode_scan_reply(await self._pool.run(scan_job, _encode(request), timeout_seconds=_SCAN_SECONDS))
+        except (FileNotFoundError, NotADirectoryError):
+            self._note(_Trouble.MISSING, f"the folder {self.root} is not there; its index is kept")
+            return False
+        except (OSError, WorkerDied, JobTimeout) as error:
+            self._note(_Trouble.UNREADABLE, f"the folder {self.root} cannot be scanned: {error}")
+            return False
+        if paths is None:
+            self._scan_cost = trio.current_time() - started
+        self._clear(_Trouble.MISSING, _Trouble.UNREADABLE)
+        await self._queue_differences(reply, urgent=paths is not None)
+        return True
+
+    async def _queue_differences(self, reply: ScanReply, *, urgent: bool) -> None:
+        if reply.skipped or reply.gone:
+            await self._commit(reply.skipped, reply.gone)
+        if not len(self._queue):
+            self._progress.total_files = 0
+            self._progress.started = trio.current_time()
+        self._progress.total_files += len(reply.changed)
+        self._queue.put(reply.changed, urgent=urgent)
+        self._index_wake.notify()
+
+    async def _index_forever(self) -> None:
+        while True:
+            batch = self._queue.take()
+            if not batch:
+                await self._index_wake.wait()
+                continue
+            try:
+                reply = await self._read(batch)
+                if reply.touched:
+                    await self._persist("noting unchanged files", self.store.catalog.touch, reply.touched)
+                if reply.files or reply.gone:
+                    await self._commit(reply.files, reply.gone)
+            finally:
+                self._queue.done(batch)
+            self._index_wake.notify()  # a path that was in work may wait again
+            self._after_change()
+
+    async def _read(self, batch: list[Candidate]) -> IndexReply:
+        """Index a batch in a worker; a file that kills or hangs the worker is set aside by name."""
+        hashes = await self._persist("reading", self.store.catalog.hashes, [file.path for file in batch])
+        request = IndexRequest(str(self.root), self._rules(), batch, hashes)
+        seconds = _BATCH_SECONDS if len(batch) > 1 else _FILE_SECONDS
+        try:
+            return decode_index_reply(await self._pool.run(index_job, _encode(request), timeout_seconds=seconds))
+        except (WorkerDied, JobTimeout, OSError, ValueError, RecursionError, MemoryError) as error:
+            if len(batch) > 1:
+                middle = len(batch) // 2
+                one, other = await self._read(batch[:middle]), await self._read(batch[middle:])
+                return IndexReply(one.files + other.files, one.touched + other.touched, one.gone + other.gone)
+            (file,) = batch
+            _log.warning("%s could not be indexed: %s", file.path, error)
+            return IndexReply([IndexedFile(file.path, FileState.FAILED, str(error), "", file.stat, b"")], [], [])
+
+    async def _commit(self, files: Sequence[IndexedFile], gone: Sequence[str]) -> None:
+        commit = await self._persist("committing", self.store.commit, files, gone)
+        self._progress.indexed_files += sum(file.state is FileState.INDEXED for file in files)
+        self._progress.last_commit = time.time()
+        self._unpublished = True
+        self._publish_wake.set()
+        if any(file.chunks for file, _ in commit.added):
+            self._embedding = True
+            self._embed_wake.set()
+        self._changed.notify()
+
+    async def _publish_forever(self) -> None:
+        """Publish at once when the queue is empty, and ever less often while a long index runs."""
+        pause = 0.25
+        while True:
+            await self._publish_wake.wait()
+            with trio.move_on_after(pause):
+                while len(self._queue):
+                    await self._changed.wait()
+            pause = min(pause * 1.5, _MAX_PUBLISH_PAUSE) if len(self._queue) else 0.25
+            await self._persist("publishing", self.store.publish)
+            self._unpublished = self._publish_wake.is_set()
+            if not self._unpublished:
+                await self._persist("saving", self.store.checkpoint)
+            self._after_change()
+
+    async def _embed_forever(self) -> None:
+        """Backfill: chunks without a vector, by ascending id. New chunks always get higher ids."""
+        last = 0
+        while True:
+            await self._embed_wake.wait()
+            while True:
+                limit = self._embedder.batch_size * self._pool.size
+                pending = await self._persist("reading", self.store.catalog.pending, last, limit)
+                if not pending:
+                    break
+                await self._embed(pending)
+                last = pending[-1].id
+                self._changed.notify()
+            if not self._embed_wake.is_set():
+                self._embedding = False
+                await self._persist("saving", self.store.checkpoint)
+                self._after_change()
+
+    async def _embed(self, pending: list[PendingChunk]) -> None:
+        first_of_key = {chunk.key: chunk for chunk in reversed(pending)}
+        vectors = dict(await trio.to_thread.run_sync(self._cache.get, list(first_of_key)))
+        missing = [chunk for key, chunk in first_of_key.items() if key not in vectors]
+        size = self._embedder.batch_size
+        async with trio.open_nursery() as nursery:
+            for start in range(0, len(missing), size):
+                nursery.start_soon(self._embed_batch, missing[start : start + size], vectors)
+        new = {chunk.key for chunk in missing}
+        rows = [row for row, chunk in enumerate(pending) if chunk.key in new and chunk is first_of_key[chunk.key]]
+        matrix = np.stack([vectors[chunk.key] for chunk in pending])
+        ids, keys = [chunk.id for chunk in pending], [chunk.key for chunk in pending]
+        await self._persist("storing vectors", self.store.embed, ids, keys, matrix, new=rows)
+        self._progress.embedded_chunks += len(missing)
+
+    async def _embed_batch(self, chunks: list[PendingChunk], into: dict[bytes, NDArray[np.float32]]) -> None:
+        passages = [passage(chunk.path, chunk.symbol, chunk.text) for chunk in chunks]
+        for chunk, vector in zip(chunks, await self._embed_surely(passages), strict=True):
+            into[chunk.key] = vector
+
+    async def _embed_surely(self, passages: list[Passage]) -> NDArray[np.float32]:
+        """Embed; a passage that kills the worker gets the zero vector, which nothing finds."""
+        try:
+            return await self._embedder.embed_passages(passages)
+        except (WorkerDied, JobTimeout) as error:
+            if len(passages) == 1:
+                _log.warning("a passage of %s could not be embedded: %s", passages[0].path, error)
+                return np.zeros((1, self._embedder.space.dimensions), np.float32)
+            half = len(passages) // 2
+            return np.concatenate([await self._embed_surely(part) for part in (passages[:half], passages[half:])])
+
+    # --- state -----------------------------------------------------------------------------------
+
+    async def _persist(self, what: str, write: Callable[_P, _R], *args: _P.args, **kwargs: _P.kwargs) -> _R:
+        """Run a store operation in a thread; while the disk is full, wait and try again: nothing is lost."""
+        while True:
+            try:
+                result = await trio.to_thread.run_sync(lambda: write(*args, **kwargs))
+            except StoreUnavailable as error:
+                self._note(_Trouble.STORE, error.message)
+            except OSError as error:
+                self._note(_Trouble.STORE, f"{what} failed: {error}; free disk space or check permissions")
+            else:
+                self._clear(_Trouble.STORE)
+                return result
+            await trio.sleep(_RETRY_SECONDS)
+
+    def report_corruption(self) -> None:
+        """A reader met a damaged catalog: `run` ends with StoreCorrupt, so that it is built anew."""
+        self._corrupt.set()
+
+    async def _watch_corruption(self) -> None:
+        await self._corrupt.wait()
+        raise StoreCorrupt("a search met a damaged page")
+
+    def _after_change(self) -> None:
+        if self._files_settled() and self._progress.index_seconds is None:
+            self._progress.index_seconds = trio.current_time() - self._progress.started
+        self._changed.notify()
+
+    def _note(self, trouble: _Trouble, problem: str) -> None:
+        if self._problems.get(trouble) != problem:
+            _log.warning("%s", problem)
+        self._problems[trouble] = problem
+        self._changed.notify()
+
+    def _clear(self, *troubles: _Trouble) -> None:
+        for trouble in troubles:
+            if self._problems.pop(trouble, None):
+                _log.info("indexing of %s resumes", self.root)
+
+    async def _count(self) -> Counts:
+        return await trio.to_thread.run_sync(self.store.catalog.counts)

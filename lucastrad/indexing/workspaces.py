@@ -1,0 +1,252 @@
+"""The workspaces of this daemon: remembered on disk, each kept indexed by an indexer of its own.
+
+What is remembered is one `workspace.json` beside each store; there is no registry to fall out of step.
+"""
+
+import hashlib
+import json
+import logging
+import shutil
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import trio
+from lucastra_protocol.errors import ErrorCode, LucAstraError
+
+from lucastrad.embeddings.cache import EmbeddingCache
+from lucastrad.embeddings.protocol import Embedder
+from lucastrad.indexing.indexer import OpenWatcher, WorkspaceIndexer
+from lucastrad.storage.fs import ensure_private_folder, publish
+from lucastrad.storage.sqlite import StoreCorrupt, StoreUnavailable, set_aside
+from lucastrad.types import FileReport, IndexOutcome, IndexProgress, WorkspaceReport
+from lucastrad.workers import WorkerPool
+from lucastrad.workspace.scanner import ScanRules
+from lucastrad.workspace.watcher import Watcher
+
+_log = logging.getLogger(__name__)
+
+_PROGRESS_SECONDS = 0.25
+_RESTART_SECONDS = 2.0
+
+ReportProgress = Callable[[IndexProgress], Awaitable[None]]
+RulesFor = Callable[[Path], ScanRules]
+
+
+@dataclass(slots=True)
+class _Running:
+    indexer: WorkspaceIndexer
+    scope: trio.CancelScope = field(default_factory=trio.CancelScope)
+    ended: trio.Event = field(default_factory=trio.Event)
+
+
+class WorkspaceService:
+    """Adds, removes, indexes and finds workspaces. `run` is the parent of every indexer."""
+
+    def __init__(
+        self,
+        home: Path,
+        *,
+        pool: WorkerPool,
+        embedder: Embedder,
+        cache: EmbeddingCache,
+        rules_for: RulesFor,
+        open_watcher: OpenWatcher = Watcher,
+    ) -> None:
+        self._folder = home / "workspaces"
+        self._pool = pool
+        self._embedder = embedder
+        self._cache = cache
+        self._rules_for = rules_for
+        self._open_watcher = open_watcher
+        self._running: dict[Path, _Running] = {}
+        self._nursery: trio.Nursery | None = None
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Start every remembered workspace, and keep them until cancelled."""
+        ensure_private_folder(self._folder)
+        async with trio.open_nursery() as nursery:
+            self._nursery = nursery
+            for root in await trio.to_thread.run_sync(self._remembered):
+                self._start(root)
+            task_status.started()
+            await trio.sleep_forever()
+
+    # --- what handlers ask -----------------------------------------------------------------------
+
+    async def attach(self, path: Path) -> None:
+        """Make sure that `path` is, or lies in, a workspace."""
+        await self._ensure(path)
+
+    async def index(self, path: Path, *, wait: bool, progress: ReportProgress | None = None) -> IndexOutcome:
+        """Bring the workspace of `path` up to date.
+
+        Raises LucAstraError (WORKSPACE_NOT_FOUND) when there is no such folder, and (STORE_UNAVAILABLE
+        or REQUEST_FAILED) when it cannot be indexed now.
+        """
+        indexer = await self._ensure(path)
+        started = trio.current_time()
+        files, chunks = indexer.indexed_files, indexer.embedded_chunks
+        ticket = indexer.request_scan()
+        if wait:
+            async with trio.open_nursery() as nursery:
+                if progress is not None:
+                    nursery.start_soon(self._report_progress, indexer, progress)
+                await indexer.ready.wait()
+                await indexer.settled(ticket)
+                nursery.cancel_scope.cancel()
+        report = await indexer.report()
+        return IndexOutcome(
+            report, indexer.indexed_files - files, indexer.embedded_chunks - chunks, trio.current_time() - started
+        )
+
+    async def remove(self, path: Path) -> str:
+        """Forget a workspace and delete its store; the files themselves are not touched."""
+        root = await trio.to_thread.run_sync(_resolved, path)
+        running = self._running.get(root)
+        if running is None:
+            known = ", ".join(str(r) for r in self._running) or "none"
+            raise LucAstraError(f"{root} is not a workspace; known: {known}", code=ErrorCode.WORKSPACE_NOT_FOUND)
+        del self._running[root]
+        running.scope.cancel()
+        await running.ended.wait()
+        await trio.to_thread.run_sync(shutil.rmtree, self._store_folder(root), True)
+        for outer in self._running.values():
+            if root.is_relative_to(outer.indexer.root):
+                outer.indexer.request_scan()  # what was pruned from it is its own again
+        return str(root)
+
+    async def reports(self) -> list[WorkspaceReport]:
+        """Every workspace's state, by root."""
+        return [await self._running[root].indexer.report() for root in sorted(self._running)]
+
+    async def files(
+        self, path: Path, *, skipped_only: bool, offset: int, limit: int
+    ) -> tuple[Sequence[FileReport], int]:
+        """A page of a workspace's files."""
+        indexer = self.holding(await trio.to_thread.run_sync(_resolved, path))
+        await indexer.ready.wait()
+        catalog = indexer.store.catalog
+        return await trio.to_thread.run_sync(
+            lambda: catalog.file_reports(skipped_only=skipped_only, offset=offset, limit=limit)
+        )
+
+    # --- what search asks ------------------------------------------------------------------------
+
+    def all(self) -> list[WorkspaceIndexer]:
+        """Every workspace's indexer."""
+        return [running.indexer for running in self._running.values()]
+
+    def holding(self, path: Path) -> WorkspaceIndexer:
+        """The innermost workspace that is or holds `path`, which must be resolved.
+
+        Raises LucAstraError (WORKSPACE_NOT_FOUND).
+        """
+        for folder in (path, *path.parents):
+            if folder in self._running:
+                return self._running[folder].indexer
+        raise LucAstraError(
+            f"{path} is in no workspace; run `lucastra-client index {path if path.is_dir() else path.parent}` first",
+            code=ErrorCode.WORKSPACE_NOT_FOUND,
+        )
+
+    def rescan_all(self) -> None:
+        """The rules may have changed: compare every tree with them."""
+        for running in self._running.values():
+            running.indexer.request_scan()
+
+    # --- keeping them ----------------------------------------------------------------------------
+
+    async def _ensure(self, path: Path) -> WorkspaceIndexer:
+        root = await trio.to_thread.run_sync(_resolved, path)
+        if not await trio.to_thread.run_sync(root.is_dir):
+            raise LucAstraError(
+                f"{path} is not a folder that exists; name one that does", code=ErrorCode.WORKSPACE_NOT_FOUND
+            )
+        for folder in (root, *root.parents):
+            running = self._running.get(folder)
+            if running is not None and (folder == root or not await self._skips(running.indexer, root)):
+                return running.indexer
+        await trio.to_thread.run_sync(self._remember, root)
+        for outer in self._running.values():
+            if root.is_relative_to(outer.indexer.root):
+                outer.indexer.request_scan()  # it gives up what now has an index of its own
+        return self._running[root].indexer if root in self._running else self._start(root)
+
+    async def _skips(self, outer: WorkspaceIndexer, folder: Path) -> bool:
+        """Whether `outer` leaves `folder` out (ignored, vendored), so that it needs an index of its own."""
+        await outer.ready.wait()
+        relative = folder.relative_to(outer.root)
+        above = [f"{'/'.join(relative.parts[: depth + 1])}/" for depth in range(len(relative.parts))]
+        catalog = outer.store.catalog
+        return any([await trio.to_thread.run_sync(catalog.known_file, path) for path in above])
+
+    def _start(self, root: Path) -> WorkspaceIndexer:
+        assert self._nursery is not None, "run() is the parent of every indexer"  # noqa: S101
+        indexer = WorkspaceIndexer(
+            root,
+            self._store_folder(root),
+            pool=self._pool,
+            embedder=self._embedder,
+            cache=self._cache,
+            rules=lambda: self._rules_for(root),
+            nested=lambda: [str(other) for other in self._running if other != root and other.is_relative_to(root)],
+            open_watcher=self._open_watcher,
+        )
+        running = _Running(indexer)
+        self._running[root] = running
+        self._nursery.start_soon(self._supervise, running)
+        return indexer
+
+    async def _supervise(self, running: _Running) -> None:
+        """Run an indexer; a damaged catalog is set aside, and any other failure is logged, then it starts anew."""
+        try:
+            with running.scope:
+                while True:
+                    try:
+                        await running.indexer.run()
+                    except* StoreCorrupt as group:
+                        _log.error("the catalog of %s is damaged (%s)", running.indexer.root, group.exceptions[0])
+                        await trio.to_thread.run_sync(self._set_catalog_aside, running.indexer.root)
+                    except* Exception as group:
+                        _log.exception("indexing of %s stopped", running.indexer.root, exc_info=group)
+                    await trio.sleep(_RESTART_SECONDS)
+        finally:
+            running.ended.set()
+
+    async def _report_progress(self, indexer: WorkspaceIndexer, progress: ReportProgress) -> None:
+        while True:
+            await progress(await indexer.progress())
+            await trio.sleep(_PROGRESS_SECONDS)
+
+    # --- on disk ---------------------------------------------------------------------------------
+
+    def _store_folder(self, root: Path) -> Path:
+        digest = hashlib.sha256(str(root).encode("utf-8", "surrogateescape")).hexdigest()[:16]
+        return self._folder / digest
+
+    def _remember(self, root: Path) -> None:
+        folder = self._store_folder(root)
+        try:
+            ensure_private_folder(folder)
+            publish(folder / "workspace.json", json.dumps({"root": str(root)}).encode())
+        except OSError as error:
+            raise StoreUnavailable(f"the workspace cannot be remembered: {error}; free disk space") from error
+
+    def _remembered(self) -> list[Path]:
+        roots = []
+        for file in sorted(self._folder.glob("*/workspace.json")):
+            try:
+                roots.append(Path(json.loads(file.read_bytes())["root"]))
+            except (OSError, ValueError, KeyError, TypeError) as error:
+                _log.warning("%s is damaged (%s) and is left alone; index its folder again", file, error)
+        return roots
+
+    def _set_catalog_aside(self, root: Path) -> None:
+        path = self._store_folder(root) / "catalog.sqlite3"
+        if path.exists():
+            set_aside(path, "damaged")
+
+
+def _resolved(path: Path) -> Path:
+    return path.resolve()
