@@ -1,0 +1,130 @@
+"""The daemon as a whole: the only place that builds concrete services, and the root of every task."""
+
+import logging
+from typing import TypedDict
+
+import trio
+from lucastra_protocol import __version__
+from lucastra_protocol.paths import Paths
+
+from lucastrad.assistant.service import AssistantService
+from lucastrad.config.schema import Config
+from lucastrad.config.service import ConfigChange, Configuration
+from lucastrad.doctor import Doctor
+from lucastrad.embeddings.cache import EmbeddingCache
+from lucastrad.embeddings.local import LocalEmbedder
+from lucastrad.indexing.worker import set_grammar_folder
+from lucastrad.indexing.workspaces import WorkspaceService
+from lucastrad.logs import DaemonLog, log_event, open_log
+from lucastrad.search.service import SearchService
+from lucastrad.server.daemon import serve_clients
+from lucastrad.server.services import Services
+from lucastrad.storage.fs import ensure_private_folder
+from lucastrad.storage.lock import own_store
+from lucastrad.workers import default_size, open_pool
+from lucastrad.workspace.scanner import ScanRules
+
+_log = logging.getLogger(__name__)
+
+
+async def run(paths: Paths, *, tcp: bool, idle_exit_minutes: float | None, offline: bool) -> int:
+    """Run the daemon until it is stopped; return its exit status.
+
+    Raises LucAstraError when another daemon owns the store, or the socket cannot be made.
+    """
+    ensure_private_folder(paths.home)
+    with own_store(paths.lock):
+        flags: dict[str, object] = {}
+        if offline:
+            flags["offline"] = True
+        if idle_exit_minutes is not None:
+            flags["limits.idle_exit_minutes"] = idle_exit_minutes
+        configuration = Configuration.load(paths, flags=flags)
+        with open_log(paths.log, **_log_settings(configuration.current)) as log:
+            log_event(_log, logging.INFO, "started", version=__version__, home=str(paths.home))
+            reason = await _serve(paths, configuration, log, tcp=tcp)
+            log_event(_log, logging.INFO, "stopped", reason=reason)
+    return 0
+
+
+async def _serve(paths: Paths, configuration: Configuration, log: DaemonLog, *, tcp: bool) -> str:
+    set_grammar_folder(paths.home)
+    settings = configuration.current
+    workers = settings.indexing.workers or default_size()
+    async with open_pool(workers) as pool, trio.open_nursery() as nursery:
+        embedder = LocalEmbedder(pool)
+        cache = await trio.to_thread.run_sync(_open_cache, paths, settings, embedder)
+        workspaces = WorkspaceService(
+            paths.home,
+            pool=pool,
+            embedder=embedder,
+            cache=cache,
+            rules_for=lambda root: _rules(configuration.for_workspace(root)),
+        )
+        search = SearchService(workspaces, embedder)
+
+        async def apply(change: ConfigChange) -> None:
+            log.configure(**_log_settings(change.after))
+            if change.before.indexing != change.after.indexing or change.workspaces:
+                workspaces.rescan_all()
+
+        services = Services(
+            search=search,
+            assistant=AssistantService(search, lambda: configuration.current.llm.provider),
+            workspaces=workspaces,
+            settings=configuration,
+            checks=Doctor(paths, configuration, pool=pool, embedder=embedder, workspaces=workspaces),
+            space=embedder.space,
+            home=paths.home,
+        )
+        await nursery.start(workspaces.run)
+        await nursery.start(configuration.watch, apply)
+        nursery.start_soon(embedder.warm_up)
+        nursery.start_soon(_attach_configured, workspaces, settings)
+        reason = await serve_clients(
+            services,
+            paths,
+            tcp=tcp,
+            idle_exit_seconds=settings.limits.idle_exit_minutes * 60,
+        )
+        nursery.cancel_scope.cancel()
+    cache.close()
+    return reason
+
+
+async def _attach_configured(workspaces: WorkspaceService, settings: Config) -> None:
+    for folder in settings.workspaces:
+        if await trio.to_thread.run_sync(folder.is_dir):
+            await workspaces.attach(folder)
+        else:
+            _log.warning("%s, named under `workspaces`, is not a folder that exists", folder)
+
+
+def _open_cache(paths: Paths, settings: Config, embedder: LocalEmbedder) -> EmbeddingCache:
+    folder = settings.embeddings.cache_dir or paths.home / "embeddings"
+    return EmbeddingCache(folder, embedder.space, max_bytes=settings.embeddings.cache_max_mb * 1_048_576)
+
+
+def _rules(config: Config) -> ScanRules:
+    indexing = config.indexing
+    return ScanRules(
+        max_file_bytes=indexing.max_file_bytes,
+        extra_ignore=indexing.ignore,
+        include_generated=indexing.include_generated,
+    )
+
+
+class _LogSettings(TypedDict):
+    level: str
+    max_mb: float
+    keep: int
+    secrets: list[str]
+
+
+def _log_settings(config: Config) -> _LogSettings:
+    return _LogSettings(
+        level=config.logging.level,
+        max_mb=config.logging.max_mb,
+        keep=config.logging.keep,
+        secrets=[secret.reveal() for secret in config.secrets()],
+    )

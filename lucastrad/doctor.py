@@ -1,0 +1,142 @@
+"""`doctor`: does every part of this installation do what the daemon needs of it?"""
+
+import os
+import shutil
+import sys
+from collections.abc import Awaitable, Callable
+
+import numpy as np
+import trio
+from lucastra_protocol import __version__
+from lucastra_protocol.paths import Paths
+
+from lucastrad.config.service import Configuration
+from lucastrad.embeddings.protocol import Embedder
+from lucastrad.indexing.worker import parse_job
+from lucastrad.indexing.workspaces import WorkspaceService
+from lucastrad.types import CheckReport, CheckStatus, Passage, WorkspaceState
+from lucastrad.workers import WorkerPool
+
+_LOW_DISK_BYTES = 500_000_000
+_PARSE_SECONDS = 30.0
+_FEW_WATCHES = 20_000
+
+
+class Doctor:
+    """Runs each check for real; none of them changes anything."""
+
+    def __init__(
+        self,
+        paths: Paths,
+        configuration: Configuration,
+        *,
+        pool: WorkerPool,
+        embedder: Embedder,
+        workspaces: WorkspaceService,
+    ) -> None:
+        self._paths = paths
+        self._configuration = configuration
+        self._pool = pool
+        self._embedder = embedder
+        self._workspaces = workspaces
+
+    async def doctor(self) -> list[CheckReport]:
+        """Every finding, in a fixed order; a check that itself fails is an error with its message."""
+        checks: list[tuple[str, Callable[[], Awaitable[list[CheckReport]]]]] = [
+            ("version", self._version),
+            ("configuration", self._config),
+            ("store", self._store),
+            ("parsers", self._parsers),
+            ("embeddings", self._embeddings),
+            ("watching", self._watching),
+            ("workspaces", self._workspace_states),
+        ]
+        findings: list[CheckReport] = []
+        for name, check in checks:
+            try:
+                findings += await check()
+            except Exception as error:
+                findings.append(CheckReport(name, CheckStatus.ERROR, f"{type(error).__name__}: {error}"))
+        return findings
+
+    async def _version(self) -> list[CheckReport]:
+        python = ".".join(map(str, sys.version_info[:3]))
+        return [
+            CheckReport("version", CheckStatus.OK, f"lucastrad {__version__} on Python {python}, pid {os.getpid()}")
+        ]
+
+    async def _config(self) -> list[CheckReport]:
+        report = self._configuration.report(None)
+        if not report.problems:
+            return [CheckReport("configuration", CheckStatus.OK, str(self._paths.config))]
+        cure = f"edit {self._paths.config}; it is read again at once"
+        return [CheckReport("configuration", CheckStatus.WARNING, problem, cure) for problem in report.problems]
+
+    async def _store(self) -> list[CheckReport]:
+        home = self._paths.home
+        free = (await trio.to_thread.run_sync(shutil.disk_usage, home)).free
+        mode = (await trio.to_thread.run_sync(home.stat)).st_mode & 0o777
+        findings = [CheckReport("store", CheckStatus.OK, f"{home}, {free / 1e9:.1f} GB free")]
+        if free < _LOW_DISK_BYTES:
+            findings = [CheckReport("store", CheckStatus.WARNING, f"{free / 1e6:.0f} MB free", "free disk space")]
+        if mode & 0o077:
+            findings.append(
+                CheckReport("store", CheckStatus.ERROR, f"{home} has mode {mode:o}", f"run `chmod 700 {home}`")
+            )
+        return findings
+
+    async def _parsers(self) -> list[CheckReport]:
+        language = (
+            await self._pool.run(parse_job, b"def f():\n    return 1\n", timeout_seconds=_PARSE_SECONDS)
+        ).decode()
+        if language == "f":
+            return [CheckReport("parsers", CheckStatus.OK, "tree-sitter grammars work")]
+        return [
+            CheckReport(
+                "parsers", CheckStatus.ERROR, "the Python grammar found no function in a test file",
+                "reinstall with `pip install --force-reinstall semble-grammars`",
+            )
+        ]  # fmt: skip
+
+    async def _embeddings(self) -> list[CheckReport]:
+        space = self._embedder.space
+        rows = await self._embedder.embed_passages([Passage("a.py", "load_config", "read the configuration file")])
+        query = await self._embedder.embed_query("where is the configuration loaded")
+        cosine = float(np.dot(rows[0], query))
+        detail = f"{space.provider} {space.model}, {space.dimensions} dimensions"
+        if cosine > 0.3:
+            return [CheckReport("embeddings", CheckStatus.OK, detail)]
+        return [
+            CheckReport(
+                "embeddings", CheckStatus.ERROR, f"{detail}: a question and its answer have cosine {cosine:.2f}",
+                "reinstall with `pip install --force-reinstall wordllama`",
+            )
+        ]  # fmt: skip
+
+    async def _watching(self) -> list[CheckReport]:
+        limit_file = trio.Path("/proc/sys/fs/inotify/max_user_watches")
+        if not await limit_file.exists():
+            return [CheckReport("watching", CheckStatus.OK, "file events by the operating system")]
+        limit = int(await limit_file.read_text())
+        if limit >= _FEW_WATCHES:
+            return [CheckReport("watching", CheckStatus.OK, f"inotify, {limit} watches")]
+        return [
+            CheckReport(
+                "watching", CheckStatus.WARNING, f"inotify allows {limit} watches; larger trees are polled",
+                "run `sudo sysctl fs.inotify.max_user_watches=524288`",
+            )
+        ]  # fmt: skip
+
+    async def _workspace_states(self) -> list[CheckReport]:
+        findings = []
+        for report in await self._workspaces.reports():
+            name = f"workspace {report.root}"
+            if report.state is WorkspaceState.MISSING:
+                cure = f"bring the folder back, or run `lucastra-client workspaces remove {report.root}`"
+                findings.append(CheckReport(name, CheckStatus.WARNING, "the folder is not there", cure))
+            for problem in report.problems:
+                findings.append(CheckReport(name, CheckStatus.WARNING, problem))
+            if not report.problems:
+                detail = f"{report.files} files, {report.chunks} chunks, {report.embedded} embedded, {report.freshness}"
+                findings.append(CheckReport(name, CheckStatus.OK, detail))
+        return findings
