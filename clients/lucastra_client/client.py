@@ -1,0 +1,200 @@
+"""The async client: one typed method per request of the contract."""
+
+import os
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import trio
+from lucastra_protocol import types as wire
+from lucastra_protocol.connect import Unanswered, connect, open_session, say_hello, tcp_token
+from lucastra_protocol.errors import ErrorCode, LucAstraError
+from lucastra_protocol.paths import Paths
+
+from lucastra_client.connection import Connection, OnProgress, open_connection
+
+StrPath = str | os.PathLike[str]
+
+_CLIENT_NAME = "lucastra_client"
+_STOP_SECONDS = 10.0
+"""A daemon that has agreed to stop and still holds the connection is not waited for any longer."""
+
+
+class Client:
+    """Requests to one daemon over one connection; tasks may use it concurrently.
+
+    Every method raises LucAstraError: the daemon's own error with its code, or DAEMON_UNREACHABLE when the
+    connection is lost. Cancelling a call tells the daemon to stop working on it. Relative paths are taken
+    from the working directory of the caller.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def search(
+        self,
+        query: str,
+        *,
+        mode: wire.SearchMode = "hybrid",
+        limit: int = 10,
+        workspaces: Iterable[StrPath] = (),
+        paths: Sequence[str] = (),
+        languages: Sequence[str] = (),
+        explain: bool = False,
+    ) -> wire.SearchResult:
+        """Passages that match `query`, best first.
+
+        `workspaces` are folders to search (none: every workspace), `paths` globs in gitignore syntax.
+        """
+        params = wire.SearchParams(
+            query=query,
+            mode=mode,
+            limit=limit,
+            workspaces=_absolute_all(workspaces),
+            paths=list(paths),
+            languages=list(languages),
+            explain=explain,
+        )
+        return await self._connection.request(wire.SEARCH.name, params, wire.SearchResult)
+
+    async def related(
+        self,
+        path: StrPath,
+        line: int = 1,
+        *,
+        limit: int = 10,
+        workspaces: Iterable[StrPath] = (),
+        paths: Sequence[str] = (),
+        languages: Sequence[str] = (),
+        explain: bool = False,
+    ) -> wire.SearchResult:
+        """Passages like the one at `line` (1-based) of a file."""
+        params = wire.RelatedParams(
+            path=_absolute(path),
+            line=line - 1,
+            limit=limit,
+            workspaces=_absolute_all(workspaces),
+            paths=list(paths),
+            languages=list(languages),
+            explain=explain,
+        )
+        return await self._connection.request(wire.RELATED.name, params, wire.SearchResult)
+
+    async def ask(
+        self,
+        question: str,
+        *,
+        limit: int = 5,
+        workspaces: Iterable[StrPath] = (),
+        paths: Sequence[str] = (),
+        languages: Sequence[str] = (),
+    ) -> wire.AskResult:
+        """An answer with numbered citations; only the citations when no provider is configured."""
+        params = wire.AskParams(
+            question=question,
+            limit=limit,
+            workspaces=_absolute_all(workspaces),
+            paths=list(paths),
+            languages=list(languages),
+        )
+        return await self._connection.request(wire.ASK.name, params, wire.AskResult)
+
+    async def index(
+        self, path: StrPath, *, wait: bool = True, on_progress: OnProgress | None = None
+    ) -> wire.IndexResult:
+        """Add the folder as a workspace, or bring its index up to date.
+
+        With `wait` the result comes once everything known is searchable. `on_progress` is called between the
+        steps and must not block; an exception that it raises cancels the request.
+        """
+        token = None if on_progress is None else self._connection.next_token()
+        params = wire.IndexParams(path=_absolute(path), wait=wait, work_done_token=token)
+        return await self._connection.request(
+            wire.INDEX.name, params, wire.IndexResult, token=token, on_progress=on_progress
+        )
+
+    async def workspaces(self) -> list[wire.WorkspaceStatus]:
+        """Every registered workspace."""
+        result = await self._connection.request(wire.WORKSPACES.name, wire.Empty(), wire.WorkspacesResult)
+        return result.workspaces
+
+    async def remove(self, path: StrPath) -> str:
+        """Forget a workspace and its index; returns its root. The files themselves stay."""
+        params = wire.WorkspaceParams(path=_absolute(path))
+        return (await self._connection.request(wire.REMOVE.name, params, wire.RemoveResult)).root
+
+    async def files(
+        self, path: StrPath, *, skipped_only: bool = False, offset: int = 0, limit: int = 1000
+    ) -> wire.FilesResult:
+        """One page of a workspace's files, with why each skipped one was; `total` counts all pages."""
+        params = wire.FilesParams(path=_absolute(path), skipped_only=skipped_only, offset=offset, limit=limit)
+        return await self._connection.request(wire.FILES.name, params, wire.FilesResult)
+
+    async def status(self) -> wire.StatusResult:
+        """The daemon's state and that of every workspace."""
+        return await self._connection.request(wire.STATUS.name, wire.Empty(), wire.StatusResult)
+
+    async def config(self, path: StrPath | None = None) -> wire.ConfigResult:
+        """The configuration in force, secrets masked; with `path`, that folder's workspace layer too."""
+        params = wire.ConfigParams(path=None if path is None else _absolute(path))
+        return await self._connection.request(wire.CONFIG.name, params, wire.ConfigResult)
+
+    async def doctor(self) -> wire.DoctorResult:
+        """Checks of the installation, the store and the models, each with its cure."""
+        return await self._connection.request(wire.DOCTOR.name, wire.Empty(), wire.DoctorResult)
+
+    async def stop(self) -> None:
+        """Stop the daemon, which finishes what it is committing; returns once it has hung up."""
+        await self._connection.request(wire.STOP.name, wire.Empty(), wire.Empty)
+        with trio.move_on_after(_STOP_SECONDS):
+            await self._connection.wait_lost()
+
+
+def _absolute(path: StrPath) -> str:
+    """The daemon's working directory is not the caller's, so only absolute paths and URIs are sent."""
+    text = os.fspath(path)
+    if text.startswith("file:"):
+        return text
+    absolute = os.path.abspath(text)  # noqa: PTH100 - keeps the links of the path
+    try:
+        absolute.encode()
+    except UnicodeEncodeError:  # a name that is no UTF-8: JSON cannot carry it, a URI can
+        return Path(absolute).as_uri()
+    return absolute
+
+
+def _absolute_all(paths: Iterable[StrPath]) -> list[str]:
+    return [_absolute(path) for path in paths]
+
+
+@asynccontextmanager
+async def open_client(
+    paths: Paths | None = None, *, start: bool = True, stream: trio.abc.Stream | None = None
+) -> AsyncIterator[Client]:
+    """A client of the user's daemon, which is started if none runs (unless `start` is False).
+
+    `paths` names another daemon's folders, `stream` a connection whose session is open already. Raises
+    LucAstraError (DAEMON_UNREACHABLE, VERSION_MISMATCH) when there can be no session.
+    """
+    paths = paths or Paths.from_environment()
+    if stream is None and start:
+        stream, _ = await open_session(paths, client_name=_CLIENT_NAME)
+    elif stream is None:
+        stream = await _running(paths)
+    async with open_connection(stream) as connection:
+        yield Client(connection)
+
+
+async def _running(paths: Paths) -> trio.abc.Stream:
+    """A session of the daemon that runs, of whichever version it is."""
+    stream = await connect(paths)
+    if stream is not None:
+        try:
+            await say_hello(stream, client_name=_CLIENT_NAME, token=tcp_token(paths))
+            return stream
+        except Unanswered:  # it is about to leave
+            await trio.aclose_forcefully(stream)
+        except BaseException:
+            await trio.aclose_forcefully(stream)
+            raise
+    raise LucAstraError("lucastrad is not running; a search starts it", code=ErrorCode.DAEMON_UNREACHABLE)

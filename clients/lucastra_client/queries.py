@@ -1,0 +1,183 @@
+"""The commands that search: ask, search, related.
+
+A folder that is not indexed yet is indexed on the way; one that is answers at once, fresh or not.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from lucastra_protocol import types as wire
+from lucastra_protocol.errors import ErrorCode, LucAstraError
+
+from lucastra_client import scope
+from lucastra_client.arguments import PROGRAM, Arguments, query
+from lucastra_client.client import Client
+from lucastra_client.rendering import reports
+from lucastra_client.rendering.text import count
+from lucastra_client.shell import Shell
+
+FOUND = 0
+NOTHING = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """The folders that a query covers, and their workspaces as they were before it."""
+
+    folders: list[str]
+    workspaces: list[wire.WorkspaceStatus]
+    everywhere: bool = False
+    """Every workspace; `folders` is empty then."""
+
+    @property
+    def searchable(self) -> bool:
+        """Whether there is anything to send the query to."""
+        return self.everywhere or bool(self.folders)
+
+
+async def search(shell: Shell) -> int:
+    """`search QUERY…`"""
+    arguments = shell.arguments
+    text = _query(arguments)
+    result = wire.SearchResult()
+    async with shell.open() as client:
+        covered = await _cover(shell, client, shell.cwd)
+        if covered.searchable:
+            result = await client.search(
+                text,
+                mode=arguments.mode,
+                limit=arguments.limit,
+                workspaces=covered.folders,
+                paths=arguments.globs,
+                languages=arguments.languages,
+                explain=arguments.explain,
+            )
+    shell.show.search(text, result)
+    return _conclude(shell, covered, len(result.hits), result.freshness, result.notices)
+
+
+async def related(shell: Shell) -> int:
+    """`related FILE[:LINE]`"""
+    arguments = shell.arguments
+    path, line = arguments.place
+    file = scope.existing_file(path, shell.cwd)
+    result = wire.SearchResult()
+    async with shell.open() as client:
+        covered = await _cover(shell, client, file.parent)
+        if covered.searchable:
+            result = await client.related(
+                file,
+                line,
+                limit=arguments.limit,
+                workspaces=covered.folders,
+                paths=arguments.globs,
+                languages=arguments.languages,
+                explain=arguments.explain,
+            )
+    shell.show.search(f"{file}:{line}", result)
+    return _conclude(shell, covered, len(result.hits), result.freshness, result.notices)
+
+
+async def ask(shell: Shell) -> int:
+    """`ask QUESTION…`"""
+    arguments = shell.arguments
+    question = _query(arguments)
+    result = wire.AskResult()
+    async with shell.open() as client:
+        covered = await _cover(shell, client, shell.cwd)
+        if covered.searchable:
+            result = await client.ask(
+                question,
+                limit=arguments.limit,
+                workspaces=covered.folders,
+                paths=arguments.globs,
+                languages=arguments.languages,
+            )
+    shell.show.answer(question, result)
+    found = len(result.citations) or (result.answer is not None)
+    return _conclude(shell, covered, found, result.freshness, result.notices)
+
+
+def _query(arguments: Arguments) -> str:
+    try:
+        return query(arguments)
+    except ValueError as error:
+        raise LucAstraError(f"{error}; see `{PROGRAM} {arguments.command} --help`") from None
+
+
+async def _cover(shell: Shell, client: Client, place: Path) -> Coverage:
+    """What the query covers, indexed on the way if need be; not searchable when it has no content.
+
+    A folder that is named with --workspace is searched itself; without one, the whole workspace of `place` is.
+    """
+    arguments = shell.arguments
+    known = await client.workspaces()
+    if arguments.everywhere:
+        if not known:
+            raise LucAstraError(f"no workspace is indexed; run `{PROGRAM} index PATH`")
+        return Coverage([], known, everywhere=True)
+    covered = Coverage([], [])
+    named = [scope.existing_folder(path, shell.cwd) for path in arguments.workspaces]
+    for folder in named or [place]:
+        workspace = scope.workspace_of(folder, known)
+        root = folder if named else scope.project_root(folder)
+        if workspace is None or _never_indexed(workspace):
+            workspace = await _index_on_the_way(shell, client, root if workspace is None else Path(workspace.root))
+        if workspace.chunks:
+            covered.folders.append(str(folder) if named else workspace.root)
+            covered.workspaces.append(workspace)
+        else:
+            tell_nothing_indexed(shell, workspace)
+    return covered
+
+
+def _never_indexed(workspace: wire.WorkspaceStatus) -> bool:
+    return not workspace.chunks and workspace.state in ("scanning", "indexing", "embedding")
+
+
+def tell_nothing_indexed(shell: Shell, workspace: wire.WorkspaceStatus) -> None:
+    """Tell that a workspace holds no content, and how to see why."""
+    reason = f": {count(workspace.skipped, 'file was', 'files were')} skipped" if workspace.skipped else ""
+    shell.note(
+        f"there is nothing to search in {workspace.root}{reason}; "
+        f"`{PROGRAM} status --skipped {workspace.root}` tells why"
+    )
+    _tell_problems(shell, workspace)
+
+
+def _tell_problems(shell: Shell, workspace: wire.WorkspaceStatus) -> None:
+    for problem in workspace.problems:
+        shell.note(f"{workspace.root}: {problem}")
+
+
+async def _index_on_the_way(shell: Shell, client: Client, root: Path) -> wire.WorkspaceStatus:
+    if shell.arguments.no_index:
+        raise LucAstraError(
+            f"{root} is not indexed; leave out --no-index, or run `{PROGRAM} index {root}`",
+            code=ErrorCode.WORKSPACE_NOT_FOUND,
+        )
+    scope.refuse_whole_disk(root, PROGRAM)
+    result = await shell.index(client, root)
+    if result.workspace.chunks:
+        shell.note(reports.index_summary(result))
+    return result.workspace
+
+
+def _conclude(shell: Shell, covered: Coverage, found: int, freshness: wire.Freshness, notices: list[str]) -> int:
+    """Tell how far the result can be trusted, and whether there is one."""
+    if not found and covered.searchable:
+        shell.note("nothing found")
+    if not shell.arguments.json:
+        for notice in notices:
+            shell.note(notice)
+    if freshness == "stale":
+        waiting = sum(workspace.queued for workspace in covered.workspaces)
+        behind = f" ({count(waiting, 'changed file')} to go)" if waiting else ""
+        shell.note(f"the index is still catching up with the files{behind}, so this can be out of date")
+    elif freshness == "pending":
+        missing = sum(workspace.chunks - workspace.embedded for workspace in covered.workspaces)
+        passages = count(missing, "passage has", "passages have") if missing > 0 else "some passages have"
+        shell.note(f"{passages} no embedding yet and can be found by keyword only")
+    for workspace in covered.workspaces:
+        _tell_problems(shell, workspace)
+    return FOUND if found else NOTHING
