@@ -42,30 +42,50 @@ async def connect(paths: Paths) -> trio.SocketStream | None:
     """A connection to the daemon of `paths`, or None when none listens.
 
     Raises:
-        LucAstraError: NOT_AUTHORISED when another user's process listens there, or the socket is not ours to use.
+        LucAstraError: NOT_AUTHORISED when another user's process listens there, or the socket is not
+            ours to use; DAEMON_UNREACHABLE when the daemon accepts nobody for HELLO_SECONDS.
     """
     if not hasattr(socket, "AF_UNIX"):
         return await connect_tcp(paths)
-    stream_socket = trio.socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    with trio.move_on_after(HELLO_SECONDS):
+        while True:
+            try:
+                return await _connect_unix(paths.socket)
+            except BlockingIOError:
+                await trio.sleep(_BACKOFF_SECONDS[0])
+    raise LucAstraError(
+        f"the daemon on {paths.socket} has accepted nobody for {HELLO_SECONDS:.0f} s; end its process and try again",
+        code=ErrorCode.DAEMON_UNREACHABLE,
+    )
+
+
+async def _connect_unix(path: Path) -> trio.SocketStream | None:
+    """Raises BlockingIOError when the daemon has more connections waiting than it accepts."""
+    connection = trio.socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
-        await stream_socket.connect(os.fspath(paths.socket))
+        await connection.connect(os.fspath(path))
+        try:
+            connection.getpeername()
+        except OSError:
+            # A full backlog answers EAGAIN, which Trio takes for a connection under way.
+            raise BlockingIOError from None
+        uid = peer_uid(connection)
+        if uid not in (None, os.getuid()):
+            raise LucAstraError(
+                f"user {uid} listens on {path}, not you; remove that file", code=ErrorCode.NOT_AUTHORISED
+            )
     except (FileNotFoundError, ConnectionRefusedError, NotADirectoryError):
-        stream_socket.close()
+        connection.close()
         return None
     except PermissionError as error:
-        stream_socket.close()
+        connection.close()
         raise LucAstraError(
-            f"{paths.socket} may not be opened: {error.strerror}; it must belong to you", code=ErrorCode.NOT_AUTHORISED
+            f"{path} may not be opened: {error.strerror}; it must belong to you", code=ErrorCode.NOT_AUTHORISED
         ) from error
     except BaseException:
-        stream_socket.close()
+        connection.close()
         raise
-    if (uid := peer_uid(stream_socket)) is not None and uid != os.getuid():
-        stream_socket.close()
-        raise LucAstraError(
-            f"user {uid} listens on {paths.socket}, not you; remove that file", code=ErrorCode.NOT_AUTHORISED
-        )
-    return trio.SocketStream(stream_socket)
+    return trio.SocketStream(connection)
 
 
 async def connect_tcp(paths: Paths) -> trio.SocketStream | None:

@@ -1,0 +1,109 @@
+"""The command `lucastrad`: `serve`, `--stdio`, `stop`.
+
+Invariant: importing this module imports no numpy, no pygls and no service.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from functools import partial
+
+from lucastra_protocol.errors import ErrorCode, LucAstraError
+from lucastra_protocol.paths import Paths
+from lucastra_protocol.version import __version__
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; return its exit status."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if not options.stdio and options.command is None:
+        parser.print_help(sys.stderr)
+        return 2
+    paths = Paths.from_environment()
+    try:
+        if options.stdio:
+            from lucastrad.server import relay
+
+            return relay.main(paths)
+        if options.command == "stop":
+            return _stop(paths)
+        return _serve(paths, options)
+    except (LucAstraError, KeyboardInterrupt) as error:
+        return _tell([error])
+    except BaseExceptionGroup as group:
+        if group.split((LucAstraError, KeyboardInterrupt))[1] is not None:
+            raise
+        return _tell(group.exceptions)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="lucastrad",
+        description="The LucAstra daemon: a live index of your code, shared by every editor and shell.",
+        epilog="Editors start `lucastrad --stdio`, which starts the daemon when none runs.",
+    )
+    parser.add_argument("--version", action="version", version=f"lucastrad {__version__}")
+    parser.add_argument("--stdio", action="store_true", help="relay between an editor and the daemon")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    serve = commands.add_parser("serve", help="run the daemon in the foreground")
+    serve.add_argument("--tcp", action="store_true", help="listen on a loopback TCP port too; clients need its token")
+    serve.add_argument("--offline", action="store_true", help="forbid every connection that is not to this machine")
+    serve.add_argument(
+        "--idle-exit-minutes",
+        type=_minutes,
+        metavar="N",
+        help="leave after N minutes without clients; 0: never (default: the configuration's, 180)",
+    )
+    commands.add_parser("stop", help="stop the daemon that runs")
+    return parser
+
+
+def _minutes(text: str) -> float:
+    try:
+        minutes = float(text)
+    except ValueError:
+        minutes = -1.0
+    if not 0 <= minutes < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of minutes")
+    return minutes
+
+
+def _serve(paths: Paths, options: argparse.Namespace) -> int:
+    # Workers and the event loop share the cores: a BLAS that starts a thread per core slows both.
+    # numpy reads these when it is imported, which is below.
+    for variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
+        os.environ.setdefault(variable, "1")
+    import trio
+
+    from lucastrad import app
+
+    return trio.run(
+        partial(app.run, paths, tcp=options.tcp, idle_exit_minutes=options.idle_exit_minutes, offline=options.offline)
+    )
+
+
+def _stop(paths: Paths) -> int:
+    import trio
+    from lucastra_protocol.connect import stop_daemon
+
+    print("stopped" if trio.run(stop_daemon, paths) else "no daemon runs")
+    return 0
+
+
+def _tell(errors: Sequence[BaseException]) -> int:
+    """Print what went wrong; return the exit status."""
+    from lucastra_protocol.connect import EXIT_STORE_OWNED
+
+    status = 1
+    for error in errors:
+        if isinstance(error, BaseExceptionGroup):
+            status = _tell(error.exceptions)
+        elif isinstance(error, KeyboardInterrupt):
+            status = 130
+        elif isinstance(error, LucAstraError):
+            print(f"lucastrad: {error.message}", file=sys.stderr)
+            if error.code == ErrorCode.INDEX_LOCKED:
+                status = EXIT_STORE_OWNED
+    return status

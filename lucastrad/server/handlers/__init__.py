@@ -1,0 +1,18 @@
+"""What the daemon answers: one file per family of methods.
+
+Invariant: handlers translate between the wire's Structs and the services' values, and do nothing else.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from lucastrad.server.handlers import ask, daemon, lsp, search, workspaces
+
+HANDLERS: dict[str, Callable[..., Any]] = {
+    **search.HANDLERS,
+    **ask.HANDLERS,
+    **workspaces.HANDLERS,
+    **daemon.HANDLERS,
+    **lsp.HANDLERS,
+}
+"""Method name → handler `(session, params)`."""

@@ -1,0 +1,142 @@
+"""`lucastra/index`, `lucastra/workspaces`, `lucastra/removeWorkspace` and `lucastra/files`."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from lsprotocol.types import PROGRESS
+from lucastra_protocol.types import (
+    FILES,
+    INDEX,
+    REMOVE,
+    WORKSPACES,
+    Empty,
+    FilesParams,
+    FilesResult,
+    FileStatus,
+    IndexParams,
+    IndexResult,
+    ProgressParams,
+    RemoveResult,
+    WorkDone,
+    WorkspaceParams,
+    WorkspacesResult,
+)
+
+from lucastrad.server.handlers.wire import path_from_wire, text_to_wire, workspace_to_wire
+from lucastrad.types import IndexProgress, WorkspaceState
+
+if TYPE_CHECKING:
+    from lucastrad.server.session import Session
+
+
+class WorkDoneProgress:
+    """Tells a client how far an index request has come, as LSP work-done progress on the client's token.
+
+    `window/workDoneProgress/cancel` with that token cancels the request.
+    """
+
+    def __init__(self, session: "Session", token: int | str, title: str) -> None:
+        self._session = session
+        self._token = token
+        self._title = title
+        self._percentage = 0
+        self._last: WorkDone | None = None
+
+    async def __aenter__(self) -> "WorkDoneProgress":
+        self._session.engine.cancel_by_progress_token(self._token)
+        await self._send(WorkDone(kind="begin", title=self._title, percentage=0, cancellable=True))
+        return self
+
+    async def __aexit__(self, *exception: object) -> None:
+        self._session.engine.progress.tokens.pop(self._token, None)
+        # Not awaited: the end belongs to a cancelled request too.
+        self._session.engine.send_notification(PROGRESS, ProgressParams(self._token, WorkDone(kind="end")))
+
+    async def report(self, progress: IndexProgress) -> None:
+        """Send the news, unless it looks like the last one; the percentage never falls, as LSP asks."""
+        self._percentage = max(self._percentage, _percentage(progress))
+        value = WorkDone(kind="report", message=_message(progress), percentage=self._percentage)
+        if value != self._last:
+            self._last = value
+            await self._send(value)
+
+    async def _send(self, value: WorkDone) -> None:
+        await self._session.notify(PROGRESS, ProgressParams(self._token, value))
+
+
+def _percentage(progress: IndexProgress) -> int:
+    """Reading the files is one half of the work, embedding their chunks the other."""
+    if progress.state is WorkspaceState.READY:
+        return 100
+    files = progress.files_done / progress.files_total if progress.files_total else 0.0
+    embedded = progress.embedded / progress.chunks if progress.chunks else 0.0
+    return min(99, int(50 * files + 50 * files * embedded))
+
+
+def _message(progress: IndexProgress) -> str:
+    if progress.state is WorkspaceState.SCANNING:
+        return f"scanning: {progress.files_total:,} files"
+    if progress.state is WorkspaceState.EMBEDDING:
+        return f"embedding: {progress.embedded:,} of {progress.chunks:,} chunks"
+    return f"{progress.state.value}: {progress.files_done:,} of {progress.files_total:,} files"
+
+
+async def index(session: "Session", params: IndexParams) -> IndexResult:
+    """Add a workspace, or bring one up to date."""
+    path = path_from_wire(params.path, field="path")
+    workspaces = session.services.workspaces
+    if params.work_done_token is None:
+        outcome = await workspaces.index(path, wait=params.wait)
+    else:
+        async with WorkDoneProgress(session, params.work_done_token, f"Indexing {text_to_wire(path.name)}") as progress:
+            outcome = await workspaces.index(path, wait=params.wait, progress=progress.report)
+    return IndexResult(
+        workspace=workspace_to_wire(outcome.workspace),
+        indexed_files=outcome.indexed_files,
+        embedded_chunks=outcome.embedded_chunks,
+        elapsed_seconds=outcome.elapsed_seconds,
+    )
+
+
+async def workspaces(session: "Session", params: Empty) -> WorkspacesResult:
+    """List the workspaces."""
+    reports = await session.services.workspaces.reports()
+    return WorkspacesResult(workspaces=[workspace_to_wire(report) for report in reports])
+
+
+async def remove(session: "Session", params: WorkspaceParams) -> RemoveResult:
+    """Forget a workspace and its index."""
+    root = await session.services.workspaces.remove(path_from_wire(params.path, field="path"))
+    return RemoveResult(root=text_to_wire(root))
+
+
+async def files(session: "Session", params: FilesParams) -> FilesResult:
+    """List a workspace's files."""
+    reports, total = await session.services.workspaces.files(
+        path_from_wire(params.path, field="path"),
+        skipped_only=params.skipped_only,
+        offset=params.offset,
+        limit=params.limit,
+    )
+    return FilesResult(
+        files=[
+            FileStatus(
+                path=text_to_wire(report.path),
+                status=report.state.value,
+                reason=text_to_wire(report.reason),
+                language=report.language,
+                chunks=report.chunks,
+                size_bytes=report.size_bytes,
+            )
+            for report in reports
+        ],
+        total=total,
+    )
+
+
+HANDLERS: dict[str, Callable[..., Any]] = {
+    INDEX.name: index,
+    WORKSPACES.name: workspaces,
+    REMOVE.name: remove,
+    FILES.name: files,
+}

@@ -1,0 +1,116 @@
+"""`lucastrad --stdio`: what editors start. It pipes bytes between the editor and the daemon.
+
+Invariant: the relay is gone when the editor is, also when another process holds the editor's pipes
+open; and what anything prints to standard output reaches standard error, never the editor.
+"""
+
+import os
+import re
+import sys
+
+import trio
+from lucastra_protocol.connect import open_session
+from lucastra_protocol.errors import LucAstraError
+from lucastra_protocol.paths import Paths
+
+PARENT_POLL_SECONDS = 1.0
+_LEAVE_SECONDS = 2.0
+_CHUNK_BYTES = 64 * 1024
+_EXIT = re.compile(rb'"method"\s*:\s*"exit"')
+_TAIL_BYTES = 256
+
+
+def main(paths: Paths) -> int:
+    """Relay until the editor or the daemon leaves; return the exit status."""
+    editor_in, editor_out = os.dup(0), os.dup(1)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+    os.dup2(2, 1)
+    return trio.run(relay, paths, editor_in, editor_out)
+
+
+async def relay(paths: Paths, editor_in: int, editor_out: int, *, parent_pid: int | None = None) -> int:
+    """Relay between two file descriptors, which are then closed, and the daemon of `paths`.
+
+    Returns 0 when the editor left, 1 when the daemon could not be reached or left first.
+    """
+    parent_pid = os.getppid() if parent_pid is None else parent_pid
+    async with (
+        trio.lowlevel.FdStream(editor_in) as source,
+        trio.lowlevel.FdStream(editor_out) as sink,
+        trio.open_nursery() as nursery,
+    ):
+        nursery.start_soon(_leave_with_parent, parent_pid, nursery.cancel_scope)
+        try:
+            daemon, _ = await open_session(paths, client_name="lucastrad --stdio")
+        except LucAstraError as error:
+            _say(error.message)
+            nursery.cancel_scope.cancel()
+            return 1
+        async with daemon:
+            pipe = _Pipe()
+            nursery.start_soon(pipe.editor_to_daemon, source, daemon)
+            await pipe.daemon_to_editor(daemon, sink)
+        nursery.cancel_scope.cancel()
+        if not pipe.editor_left:
+            _say(f"the daemon closed the connection; see {paths.log}")
+            return 1
+    return 0
+
+
+class _Pipe:
+    """The bytes of one editor and one daemon."""
+
+    def __init__(self) -> None:
+        self.editor_left = False
+        self._receiving = trio.CancelScope()
+
+    async def editor_to_daemon(self, editor: trio.abc.ReceiveStream, daemon: trio.SocketStream) -> None:
+        """Pipe until the editor closes its end; then the daemon may say its last words."""
+        tail = b""
+        try:
+            while data := await editor.receive_some(_CHUNK_BYTES):
+                tail = (tail + data[-_TAIL_BYTES:])[-_TAIL_BYTES:]
+                # After `exit` it is the daemon that closes the connection, and rightly.
+                self.editor_left = _EXIT.search(tail) is not None
+                await daemon.send_all(data)
+            self.editor_left = True
+            await daemon.send_eof()
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
+            pass  # the other direction sees the end
+        if self.editor_left:
+            self._receiving.deadline = trio.current_time() + _LEAVE_SECONDS
+
+    async def daemon_to_editor(self, daemon: trio.abc.ReceiveStream, editor: trio.abc.SendStream) -> None:
+        """Pipe until the daemon closes its end, or the editor no longer listens."""
+        with self._receiving:
+            try:
+                while data := await daemon.receive_some(_CHUNK_BYTES):
+                    await _send_to_editor(editor, data)
+            except trio.BrokenResourceError:
+                return
+            except _EditorGone:
+                self.editor_left = True
+
+
+class _EditorGone(Exception):
+    pass
+
+
+async def _send_to_editor(editor: trio.abc.SendStream, data: bytes | bytearray) -> None:
+    try:
+        await editor.send_all(data)
+    except trio.BrokenResourceError:
+        raise _EditorGone from None
+
+
+async def _leave_with_parent(parent_pid: int, relaying: trio.CancelScope) -> None:
+    """Cancel when the parent dies: its pipes stay open as long as any child of its own holds them."""
+    while os.getppid() == parent_pid:  # noqa: ASYNC110 (no event tells of a parent's death on every system)
+        await trio.sleep(PARENT_POLL_SECONDS)
+    relaying.cancel()
+
+
+def _say(message: str) -> None:
+    print(f"lucastrad: {message}", file=sys.stderr, flush=True)

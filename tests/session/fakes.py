@@ -1,0 +1,138 @@
+"""Services that answer at once, wait for a gate, or fail, as a test asks."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import trio
+from lucastra_protocol.errors import ErrorCode, LucAstraError
+
+from lucastrad.server.services import ReportProgress, Services
+from lucastrad.types import (
+    Answer,
+    CheckReport,
+    CheckStatus,
+    ConfigReport,
+    FileReport,
+    FileState,
+    Freshness,
+    Hit,
+    IndexOutcome,
+    IndexProgress,
+    SearchOutcome,
+    SearchQuery,
+    StoredChunk,
+    VectorSpace,
+    WorkspaceReport,
+    WorkspaceState,
+)
+
+
+def hit(number: int = 1, *, path: str = "src/config.py", text: str = "def load_config(): ...") -> Hit:
+    chunk = StoredChunk(number, path, "python", "load_config", "function", 3, 4, text)
+    return Hit("/work/project", chunk, 1.0 / number, {"keyword": 0.5, "vector": 0.25})
+
+
+class FakeSearches:
+    def __init__(self) -> None:
+        self.queries: list[SearchQuery] = []
+        self.places: list[tuple[Path, int]] = []
+        self.hits = [hit()]
+        self.gate: trio.Event | None = None
+        self.failure: Exception | None = None
+        self.running = 0
+        self.most_running = 0
+        self.cancelled = 0
+
+    async def find(self, query: SearchQuery) -> SearchOutcome:
+        self.queries.append(query)
+        self.running += 1
+        self.most_running = max(self.running, self.most_running)
+        try:
+            if self.gate is not None:
+                await self.gate.wait()
+            if self.failure is not None:
+                raise self.failure
+            return SearchOutcome(self.hits, Freshness.STALE, ["two files wait"])
+        except trio.Cancelled:
+            self.cancelled += 1
+            raise
+        finally:
+            self.running -= 1
+
+    async def related(self, path: Path, line: int, query: SearchQuery) -> SearchOutcome:
+        self.places.append((path, line))
+        return await self.find(query)
+
+
+class FakeAnswers:
+    async def ask(self, query: SearchQuery) -> Answer:
+        return Answer([hit(1), hit(2)], Freshness.FRESH, None, ["no provider is configured"])
+
+
+def report(root: str = "/work/project", state: WorkspaceState = WorkspaceState.READY) -> WorkspaceReport:
+    return WorkspaceReport(root, state, Freshness.FRESH, files=3, chunks=9, embedded=9, languages={"python": 3})
+
+
+class FakeWorkspaces:
+    def __init__(self) -> None:
+        self.attached: list[Path] = []
+        self.refused: set[Path] = set()
+        self.progress: list[IndexProgress] = []
+        self.gate: trio.Event | None = None
+
+    async def attach(self, path: Path) -> None:
+        await trio.lowlevel.checkpoint()
+        if path in self.refused:
+            raise LucAstraError(f"{path} is no folder", code=ErrorCode.WORKSPACE_NOT_FOUND)
+        self.attached.append(path)
+
+    async def index(self, path: Path, *, wait: bool, progress: ReportProgress | None = None) -> IndexOutcome:
+        for step in self.progress:
+            if progress is not None:
+                await progress(step)
+        if self.gate is not None:
+            await self.gate.wait()
+        return IndexOutcome(report(str(path)), indexed_files=3, embedded_chunks=9, elapsed_seconds=0.5)
+
+    async def remove(self, path: Path) -> str:
+        return str(path)
+
+    async def reports(self) -> list[WorkspaceReport]:
+        return [report()]
+
+    async def files(
+        self, path: Path, *, skipped_only: bool, offset: int, limit: int
+    ) -> tuple[Sequence[FileReport], int]:
+        odd_name = b"caf\xe9.py".decode("utf-8", "surrogateescape")
+        return [FileReport(odd_name, FileState.SKIPPED, "its name is not UTF-8")], 1
+
+
+class FakeSettings:
+    def report(self, folder: Path | None) -> ConfigReport:
+        return ConfigReport({"folder": str(folder)}, {"llm.model": "user"}, ["one problem"])
+
+
+class FakeChecks:
+    async def doctor(self) -> list[CheckReport]:
+        return [CheckReport("store", CheckStatus.WARNING, "nearly full", "free some space")]
+
+
+@dataclass
+class Fakes:
+    """The fakes behind one Services, for tests to steer and look at."""
+
+    search: FakeSearches = field(default_factory=FakeSearches)
+    workspaces: FakeWorkspaces = field(default_factory=FakeWorkspaces)
+    assistant: FakeAnswers = field(default_factory=FakeAnswers)
+
+    def services(self, home: Path = Path("/home/me/.lucastra")) -> Services:
+        return Services(
+            search=self.search,
+            assistant=self.assistant,
+            workspaces=self.workspaces,
+            settings=FakeSettings(),
+            checks=FakeChecks(),
+            space=VectorSpace("local", "fake", 4),
+            home=home,
+        )
