@@ -16,6 +16,7 @@ from lucastrad.embeddings.local import LocalEmbedder
 from lucastrad.indexing.worker import set_grammar_folder
 from lucastrad.indexing.workspaces import WorkspaceService
 from lucastrad.logs import DaemonLog, log_event, open_log
+from lucastrad.memory import limit_arenas
 from lucastrad.search.service import SearchService
 from lucastrad.server.daemon import serve_clients
 from lucastrad.server.services import Services
@@ -32,6 +33,7 @@ async def run(paths: Paths, *, tcp: bool, idle_exit_minutes: float | None, offli
 
     Raises LucAstraError when another daemon owns the store, or the socket cannot be made.
     """
+    limit_arenas()
     ensure_private_folder(paths.home)
     with own_store(paths.lock):
         flags: dict[str, object] = {}

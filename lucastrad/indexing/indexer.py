@@ -37,6 +37,7 @@ from lucastrad.indexing.worker import (
     index_job,
     scan_job,
 )
+from lucastrad.memory import release_freed
 from lucastrad.storage.catalog import Counts, IndexedFile, PendingChunk
 from lucastrad.storage.sqlite import StoreCorrupt, StoreUnavailable
 from lucastrad.types import FileState, Freshness, IndexProgress, Passage, WorkspaceReport, WorkspaceState
@@ -415,6 +416,7 @@ class WorkspaceIndexer:
             if not self._embed_wake.is_set():
                 self._embedding = False
                 await self._persist("saving", self.store.checkpoint)
+                await trio.to_thread.run_sync(release_freed)
                 self._after_change()
 
     async def _embed(self, pending: list[PendingChunk]) -> None:
