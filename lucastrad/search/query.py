@@ -4,10 +4,10 @@ import re
 from collections import Counter
 from dataclasses import dataclass
 
-from lucastrad.text.words import identifiers, terms, unique_words
+from lucastrad.text.words import identifiers, terms
 
-_CODE_SHAPED = re.compile(r"[a-z0-9][A-Z]|_|\.\w|::|->|\(\)|^[A-Z][A-Z0-9]+$")
-"""camelCase, snake_case, a.b, A::b, a->b, f(), CONSTANT."""
+_CODE_SHAPED = re.compile(r"[a-z0-9][A-Z]|\w_\w")
+"""camelCase or snake_case. An acronym among words (URL, HTML) is prose."""
 _MAX_TERMS = 48
 """A 4,096-character query must not cost a thousand postings lists."""
 
@@ -20,7 +20,7 @@ class ParsedQuery:
     terms: tuple[tuple[str, float], ...]
     """Keyword terms with weights, most frequent first."""
     words: frozenset[str]
-    """Sub-words, for matching paths and symbols."""
+    """Stems without stopwords, for matching paths and symbols."""
     symbols: frozenset[str]
     """Lower-case identifiers that the user wrote as code."""
 
@@ -34,11 +34,11 @@ def parse(text: str) -> ParsedQuery:
     """Read a query's shape."""
     counts = Counter(terms(text))
     single = not re.search(r"\s", text.strip())
-    names = identifiers(text)
-    symbols = {name.lower() for name in names if _CODE_SHAPED.search(name) or single}
+    names = {name for name in identifiers(text) if single or _CODE_SHAPED.search(name)}
+    symbols = {name.lower() for name in names}
     return ParsedQuery(
         text=text,
         terms=tuple((term, float(count)) for term, count in counts.most_common(_MAX_TERMS)),
-        words=frozenset(unique_words(text)),
+        words=frozenset(counts),
         symbols=frozenset(symbols),
     )

@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 
 from lucastrad.search.query import ParsedQuery
-from lucastrad.text.words import unique_words
+from lucastrad.text.words import terms
 from lucastrad.types import SearchMode
 
 COSINE_WEIGHT = 0.6
@@ -21,6 +21,10 @@ PATH_WORDS = 0.12
 TEST_PENALTY = -0.12
 EXAMPLE_PENALTY = -0.06
 PROSE_PENALTY = -0.05
+FILE_WEIGHT = 0.15
+_FILE_CHUNKS = 3
+_SHORTEST_PREFIX = 4
+"""`hash` and `hasher` are of one family; `in` and `index` are not."""
 
 _TEST_PATH = re.compile(
     r"(^|/)(tests?|testing|specs?|__tests__|testdata|fixtures)/"  # in a folder of tests
@@ -73,7 +77,22 @@ def rank(
         components.update(_features(query, outline))
         ranked.append(Ranked(candidate.chunk, outline.path, sum(components.values()), components))
     ranked.sort(key=lambda item: (-item.score, item.path, item.chunk))
-    return ranked
+    return _with_file_evidence(ranked)
+
+
+def _with_file_evidence(ranked: list[Ranked]) -> list[Ranked]:
+    """Lift the hits of files in which more passages match: where a thing is done, it is spoken of repeatedly."""
+    others: dict[str, list[float]] = {}
+    for item in ranked:
+        others.setdefault(item.path, []).append(item.score)
+    lifted = []
+    for item in ranked:
+        scores = others[item.path][: _FILE_CHUNKS + 1]
+        evidence = FILE_WEIGHT * sum(max(0.0, score) for score in scores[1:]) / _FILE_CHUNKS
+        components = item.components | {"file": evidence} if evidence else item.components
+        lifted.append(Ranked(item.chunk, item.path, item.score + evidence, components))
+    lifted.sort(key=lambda item: (-item.score, item.path, item.chunk))
+    return lifted
 
 
 def one_per_file_first(ranked: list[Ranked], limit: int) -> list[Ranked]:
@@ -121,5 +140,13 @@ def _features(query: ParsedQuery, outline: Outline) -> dict[str, float]:
 
 
 def _overlap(words: frozenset[str], text: str) -> float:
-    """Share of the query's words that `text` names."""
-    return len(words.intersection(unique_words(text))) / len(words)
+    """Share of the query's words that `text` names, whole or as the beginning of a longer word or the other way."""
+    named = terms(text)
+    return sum(any(_same_word(word, name) for name in named) for word in words) / len(words)
+
+
+def _same_word(one: str, other: str) -> bool:
+    if one == other:
+        return True
+    shorter = min(len(one), len(other))
+    return shorter >= _SHORTEST_PREFIX and one[:shorter] == other[:shorter]
