@@ -151,7 +151,7 @@ def _compile(pattern: str) -> re.Pattern[str] | None:
     if "[:" in pattern:
         for name, members in _POSIX_CLASSES.items():
             pattern = pattern.replace(name, members)
-    if pattern.startswith("!"):
+    if pattern.startswith(("!", "#")):
         pattern = "\\" + pattern
     try:
         regex, include = GitIgnoreSpecPattern.pattern_to_regex(pattern)

@@ -80,7 +80,7 @@ def test_the_level_is_obeyed_and_changes_while_running(path: Path) -> None:
 
 
 def test_other_packages_are_heard_from_warning_on_at_any_level(path: Path) -> None:
-    other = logging.getLogger("pygls.test")
+    other = logging.getLogger("some_library.test")
 
     def act() -> None:
         other.info("whole body")

@@ -25,6 +25,7 @@ _WRAPPER_DEPTH: Final = 4
 _LONGEST_MEAN_LINE: Final = 1000
 """Bytes. Cuts fall between lines: a minified file has none, and 2 MB on one line took 4 s and 270 MB to walk."""
 _ERROR_SHARE: Final = 0.5
+_DEFINED_SHARE: Final = 0.25
 
 # Scanners keep their state in tree-sitter's 1,024 bytes and these overrun it, which kills the process: YAML from
 # 256 levels on (indentation or `- - -`), Ruby's and Perl's here-documents with a name of some 256 letters.
@@ -80,7 +81,7 @@ def cuts_of(lines: Lines, language: str, limits: Limits, deadline: ParseDeadline
     walk.run(root, grammar)
     broken = root.kind_id == ERROR_ID or walk.error_bytes > _ERROR_SHARE * len(lines.data)
     # One missing brace can put a whole file into an ERROR node: what counts is what was still recognised.
-    if broken and walk.defined_cost < (1 - _ERROR_SHARE) * lines.sums[-1]:
+    if broken and walk.defined_cost < _DEFINED_SHARE * lines.sums[-1]:
         raise Unparsable(f"most of the text is not valid {language}")
     return walk.cuts or [Cut(0, "", kinds.BLOCK, 0, 0)]
 
@@ -102,6 +103,7 @@ class _Walk:
         self._done = 0
         """The line after the last node visited; a comment before it stands behind code."""
         self._error_end = 0
+        self._defined_end = 0
         self._definition: tuple[str, str] = ("", "")
         """Symbol and kind of the last definition."""
 
@@ -217,7 +219,8 @@ class _Walk:
             kind = kinds.METHOD
         symbol = f"{frame.symbol}.{name}" if frame.symbol else name
         self._definition = (symbol, kind)
-        if not frame.symbol:
+        if span.begin >= self._defined_end:
+            self._defined_end = span.end
             self.defined_cost += self._lines.cost(span.begin, span.end)
         if not (span.multiline and self._opens(kind, self._lines.cost(span.begin, span.end))):
             self._cut(span.begin, symbol, kind, frame.scope, frame.scope)
