@@ -6,8 +6,9 @@ keyword index, so that keyword search answers while vectors are still missing.
 """
 
 import logging
+import os
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -41,7 +42,7 @@ from lucastrad.memory import release_freed
 from lucastrad.storage.catalog import Counts, IndexedFile, PendingChunk
 from lucastrad.storage.sqlite import StoreCorrupt, StoreUnavailable
 from lucastrad.types import FileState, Freshness, IndexProgress, Passage, WorkspaceReport, WorkspaceState
-from lucastrad.workers import JobTimeout, WorkerDied, WorkerPool
+from lucastrad.workers import Job, JobTimeout, WorkerDied, WorkerPool
 from lucastrad.workspace.events import ListFolders
 from lucastrad.workspace.scanner import Candidate, ScanRules
 from lucastrad.workspace.watcher import Watcher
@@ -137,6 +138,14 @@ class WorkspaceIndexer:
         assert self._store is not None, "wait for `ready`"  # noqa: S101
         return self._store
 
+    async def opened(self) -> WorkspaceStore:
+        """The store, once it is open. Raises StoreUnavailable when it cannot be opened now."""
+        while not self.ready.is_set():
+            if problem := self._problems.get(_Trouble.STORE):
+                raise StoreUnavailable(problem)
+            await self._changed.wait()
+        return self.store
+
     @property
     def indexed_files(self) -> int:
         """Files indexed since the daemon started."""
@@ -172,7 +181,7 @@ class WorkspaceIndexer:
 
     async def progress(self) -> IndexProgress:
         """How far the present indexing has come."""
-        counts = await self._count() if self._store else None
+        counts = await self._count()
         waiting = len(self._queue)
         total = max(self._progress.total_files, waiting)
         return IndexProgress(
@@ -185,7 +194,7 @@ class WorkspaceIndexer:
 
     async def report(self) -> WorkspaceReport:
         """The workspace's state, with totals from the catalog."""
-        counts = await self._count() if self._store else None
+        counts = await self._count()
         size = await trio.to_thread.run_sync(self.store.size_bytes) if self._store else 0
         problems = list(self._problems.values())
         if counts and counts.failed:
@@ -239,6 +248,7 @@ class WorkspaceIndexer:
         try:
             async with trio.open_nursery() as nursery:
                 self.ready.set()
+                self._changed.notify()
                 self._scan_wake.set()
                 self._publish_wake.set()
                 self._embed_wake.set()
@@ -252,6 +262,7 @@ class WorkspaceIndexer:
                 nursery.start_soon(self._publish_forever)
                 nursery.start_soon(self._embed_forever)
         finally:
+            self.ready = trio.Event()  # until the next run: what is closed must not be asked
             with trio.CancelScope(shield=True):  # bounded: one file of vectors, and SQLite's last page
                 await trio.to_thread.run_sync(self._close)
 
@@ -281,7 +292,7 @@ class WorkspaceIndexer:
 
     async def _list_folders(self, below: Collection[str]) -> list[str]:
         """The folders that the watcher has to watch: those that a scan would enter."""
-        request = FoldersRequest(str(self.root), self._rules(), list(self._nested()), list(below))
+        request = FoldersRequest(os.fsencode(self.root), self._rules(), _encoded(self._nested()), _encoded(below))
         try:
             return decode_folders(await self._pool.run(folders_job, _encode(request), timeout_seconds=_SCAN_SECONDS))
         except (WorkerDied, JobTimeout) as error:
@@ -313,12 +324,11 @@ class WorkspaceIndexer:
 
     async def _compare(self, paths: list[str] | None) -> bool:
         """Queue what differs between the tree (or `paths`) and the catalog; False when it could not be told."""
-        request = ScanRequest(
-            str(self.root), str(self._folder / "catalog.sqlite3"), self._rules(), list(self._nested()), paths
-        )
+        catalog, hinted = str(self._folder / "catalog.sqlite3"), None if paths is None else _encoded(paths)
+        request = ScanRequest(os.fsencode(self.root), catalog, self._rules(), _encoded(self._nested()), hinted)
         started = trio.current_time()
         try:
-            reply = decode_scan_reply(await self._pool.run(scan_job, _encode(request), timeout_seconds=_SCAN_SECONDS))
+            reply = decode_scan_reply(await self._run(scan_job, _encode(request), _SCAN_SECONDS))
         except (FileNotFoundError, NotADirectoryError):
             self._note(_Trouble.MISSING, f"the folder {self.root} is not there; its index is kept")
             return False
@@ -361,10 +371,13 @@ class WorkspaceIndexer:
     async def _read(self, batch: list[Candidate]) -> IndexReply:
         """Index a batch in a worker; a file that kills or hangs the worker is set aside by name."""
         hashes = await self._persist("reading", self.store.catalog.hashes, [file.path for file in batch])
-        request = IndexRequest(str(self.root), self._rules(), batch, hashes)
-        seconds = _BATCH_SECONDS if len(batch) > 1 else _FILE_SECONDS
+        request = IndexRequest(os.fsencode(self.root), self._rules(), batch, hashes)
         try:
-            return decode_index_reply(await self._pool.run(index_job, _encode(request), timeout_seconds=seconds))
+            if len(batch) > 1:
+                reply = await self._pool.run(index_job, _encode(request), timeout_seconds=_BATCH_SECONDS)
+            else:
+                reply = await self._run(index_job, _encode(request), _FILE_SECONDS)
+            return decode_index_reply(reply)
         except (WorkerDied, JobTimeout, OSError, ValueError, RecursionError, MemoryError) as error:
             if len(batch) > 1:
                 middle = len(batch) // 2
@@ -373,6 +386,13 @@ class WorkspaceIndexer:
             (file,) = batch
             _log.warning("%s could not be indexed: %s", file.path, error)
             return IndexReply([IndexedFile(file.path, FileState.FAILED, str(error), "", file.stat, b"")], [], [])
+
+    async def _run(self, job: Job, request: bytes, seconds: float) -> bytes:
+        """Run a job, and once more when its worker died: the kernel's out-of-memory killer takes innocent ones."""
+        try:
+            return await self._pool.run(job, request, timeout_seconds=seconds)
+        except WorkerDied:
+            return await self._pool.run(job, request, timeout_seconds=seconds)
 
     async def _commit(self, files: Sequence[IndexedFile], gone: Sequence[str]) -> None:
         commit = await self._persist("committing", self.store.commit, files, gone)
@@ -472,7 +492,7 @@ class WorkspaceIndexer:
 
     async def _watch_corruption(self) -> None:
         await self._corrupt.wait()
-        raise StoreCorrupt("a search met a damaged page")
+        raise StoreCorrupt("a reader met a damaged page")
 
     def _after_change(self) -> None:
         if self._files_settled() and self._progress.index_seconds is None:
@@ -490,5 +510,18 @@ class WorkspaceIndexer:
             if self._problems.pop(trouble, None):
                 _log.info("indexing of %s resumes", self.root)
 
-    async def _count(self) -> Counts:
-        return await trio.to_thread.run_sync(self.store.catalog.counts)
+    async def _count(self) -> Counts | None:
+        """Totals of the catalog; None while it is not open, or cannot be read."""
+        if not self.ready.is_set():
+            return None
+        try:
+            return await trio.to_thread.run_sync(self.store.catalog.counts)
+        except StoreCorrupt:
+            self.report_corruption()
+        except StoreUnavailable as error:
+            self._note(_Trouble.STORE, error.message)
+        return None
+
+
+def _encoded(paths: Iterable[str]) -> list[bytes]:
+    return [os.fsencode(path) for path in paths]

@@ -27,12 +27,13 @@ _NEVER_EQUAL = Stat(-1, 0, 0, 0)
 class ScanRequest(msgspec.Struct, frozen=True, array_like=True):
     """Compare a tree, or only some `paths` of it, with the catalog."""
 
-    root: str
+    root: bytes
+    """Names of files are bytes on their way to a worker: they need not be UTF-8, which all text here is."""
     catalog: str
     rules: ScanRules
-    prune: list[str]
+    prune: list[bytes]
     """Absolute folders that are workspaces of their own."""
-    paths: list[str] | None = None
+    paths: list[bytes] | None = None
 
 
 class ScanReply(msgspec.Struct, frozen=True, array_like=True):
@@ -47,7 +48,7 @@ class ScanReply(msgspec.Struct, frozen=True, array_like=True):
 
 
 class IndexRequest(msgspec.Struct, frozen=True, array_like=True):
-    root: str
+    root: bytes
     rules: ScanRules
     files: list[Candidate]
     hashes: dict[str, bytes]
@@ -79,10 +80,10 @@ def index_job(request: bytes) -> bytes:
 
 
 class FoldersRequest(msgspec.Struct, frozen=True, array_like=True):
-    root: str
+    root: bytes
     rules: ScanRules
-    prune: list[str]
-    below: list[str]
+    prune: list[bytes]
+    below: list[bytes]
 
 
 _folders_request = msgspec.msgpack.Decoder(FoldersRequest).decode
@@ -92,7 +93,8 @@ decode_folders = msgspec.msgpack.Decoder(list[str]).decode
 def folders_job(request: bytes) -> bytes:
     """The folders that a watcher has to watch."""
     asked = _folders_request(request)
-    return _encode(folders(asked.root, asked.rules, frozenset(asked.prune), asked.below))
+    below = map(os.fsdecode, asked.below)
+    return _encode(folders(os.fsdecode(asked.root), asked.rules, frozenset(map(os.fsdecode, asked.prune)), below))
 
 
 def parse_job(source: bytes) -> bytes:
@@ -102,12 +104,12 @@ def parse_job(source: bytes) -> bytes:
 
 
 def _compare(request: ScanRequest) -> ScanReply:
-    prune = frozenset(request.prune)
+    root, prune = os.fsdecode(request.root), frozenset(map(os.fsdecode, request.prune))
     entries: Iterable[Entry]
     if request.paths is None:
-        below, entries = None, scan(request.root, request.rules, prune)
+        below, entries = None, scan(root, request.rules, prune)
     else:
-        checked = list(check(request.root, request.rules, request.paths, prune))
+        checked = list(check(root, request.rules, map(os.fsdecode, request.paths), prune))
         below = [verdict.path for verdict in checked]
         entries = (entry for verdict in checked for entry in verdict.entries)
     reader = connect(Path(request.catalog), durable=False, read_only=True)
@@ -143,10 +145,11 @@ def _known(reader: sqlite3.Connection, below: list[str] | None) -> dict[str, Kno
 
 
 def _index(request: IndexRequest) -> IndexReply:
+    root = os.fsdecode(request.root)
     reply = IndexReply([], [], [])
     for found in request.files:
         path = found.path
-        read = read_file(request.root, path, request.rules, wanted=found.wanted)
+        read = read_file(root, path, request.rules, wanted=found.wanted)
         if read is None:
             reply.gone.append(path)
         elif isinstance(read, Skipped):

@@ -81,10 +81,12 @@ class WorkspaceService:
     async def index(self, path: Path, *, wait: bool, progress: ReportProgress | None = None) -> IndexOutcome:
         """Bring the workspace of `path` up to date.
 
-        Raises LucAstraError (WORKSPACE_NOT_FOUND) when there is no such folder, and (STORE_UNAVAILABLE
-        or REQUEST_FAILED) when it cannot be indexed now.
+        Returns early when it cannot be indexed now: the report says why. Raises LucAstraError
+        (WORKSPACE_NOT_FOUND) when there is no such folder, or it is removed meanwhile, and
+        (STORE_UNAVAILABLE) when it cannot be remembered.
         """
         indexer = await self._ensure(path)
+        running = self._running[indexer.root]
         started = trio.current_time()
         files, chunks = indexer.indexed_files, indexer.embedded_chunks
         ticket = indexer.request_scan()
@@ -92,9 +94,11 @@ class WorkspaceService:
             async with trio.open_nursery() as nursery:
                 if progress is not None:
                     nursery.start_soon(self._report_progress, indexer, progress)
-                await indexer.ready.wait()
+                nursery.start_soon(_cancel_after, running.ended, nursery.cancel_scope)
                 await indexer.settled(ticket)
                 nursery.cancel_scope.cancel()
+        if running.ended.is_set():
+            raise LucAstraError(f"{indexer.root} was removed meanwhile", code=ErrorCode.WORKSPACE_NOT_FOUND)
         report = await indexer.report()
         return IndexOutcome(
             report, indexer.indexed_files - files, indexer.embedded_chunks - chunks, trio.current_time() - started
@@ -125,8 +129,7 @@ class WorkspaceService:
     ) -> tuple[Sequence[FileReport], int]:
         """A page of a workspace's files."""
         indexer = self.holding(await trio.to_thread.run_sync(_resolved, path))
-        await indexer.ready.wait()
-        catalog = indexer.store.catalog
+        catalog = (await indexer.opened()).catalog
         return await trio.to_thread.run_sync(
             lambda: catalog.file_reports(skipped_only=skipped_only, offset=offset, limit=limit)
         )
@@ -175,11 +178,10 @@ class WorkspaceService:
 
     async def _skips(self, outer: WorkspaceIndexer, folder: Path) -> bool:
         """Whether `outer` leaves `folder` out (ignored, vendored), so that it needs an index of its own."""
-        await outer.ready.wait()
+        store = await outer.opened()
         relative = folder.relative_to(outer.root)
         above = [f"{'/'.join(relative.parts[: depth + 1])}/" for depth in range(len(relative.parts))]
-        catalog = outer.store.catalog
-        return any([await trio.to_thread.run_sync(catalog.known_file, path) for path in above])
+        return any([await trio.to_thread.run_sync(store.catalog.known_file, path) for path in above])
 
     def _start(self, root: Path) -> WorkspaceIndexer:
         assert self._nursery is not None, "run() is the parent of every indexer"  # noqa: S101
@@ -246,6 +248,11 @@ class WorkspaceService:
         path = self._store_folder(root) / "catalog.sqlite3"
         if path.exists():
             set_aside(path, "damaged")
+
+
+async def _cancel_after(event: trio.Event, scope: trio.CancelScope) -> None:
+    await event.wait()
+    scope.cancel()
 
 
 def _resolved(path: Path) -> Path:

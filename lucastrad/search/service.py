@@ -56,15 +56,15 @@ class SearchService:
         """Passages like the one at 1-based `line` of `path`, that passage left out."""
         path = await trio.to_thread.run_sync(path.resolve)
         indexer = self._workspaces.holding(path)
-        await indexer.ready.wait()
+        store = await indexer.opened()
         relative = path.relative_to(indexer.root).as_posix()
-        chunk = await trio.to_thread.run_sync(indexer.store.catalog.chunk_at, relative, line)
+        chunk = await trio.to_thread.run_sync(store.catalog.chunk_at, relative, line)
         if chunk is None:
             raise LucAstraError(
                 f"{path} is not indexed; `lucastra-client status --files` tells why",
                 code=ErrorCode.WORKSPACE_NOT_FOUND,
             )
-        vector = await trio.to_thread.run_sync(indexer.store.vectors.vector, chunk.id)
+        vector = await trio.to_thread.run_sync(store.vectors.vector, chunk.id)
         parsed = parse(f"{chunk.symbol} {chunk.text}"[:4096])
         parsed = ParsedQuery(parsed.text, parsed.terms, frozenset(), frozenset())
         if not query.folders:

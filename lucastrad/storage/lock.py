@@ -5,6 +5,7 @@ owner dies, however it dies. The file itself is never removed: two processes tha
 one name would both own the store.
 """
 
+import errno
 import fcntl
 import os
 from collections.abc import Iterator
@@ -51,7 +52,8 @@ def _owned(fd: int) -> LucAstraError:
 
 
 def _unavailable(lock: Path, error: OSError) -> LucAstraError:
+    cure = "free disk space" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "make its folder writable"
     return LucAstraError(
-        f"cannot lock {lock}: {error.strerror or error}; make its folder writable, or set LUCASTRA_HOME to another",
+        f"cannot lock {lock}: {error.strerror or error}; {cure}, or set LUCASTRA_HOME to another folder",
         code=ErrorCode.STORE_UNAVAILABLE,
     )

@@ -109,8 +109,9 @@ def _ids(bodies: list[bytes]) -> list[Any]:
     ids = []
     for body in bodies:
         try:
-            ids.append(msgspec.json.decode(body, type=dict[str, Any]).get("id"))
-        except (msgspec.MsgspecError, UnicodeDecodeError):
+            # As the daemon reads it: a key that is no UTF-8 is one that it does not know.
+            ids.append(msgspec.json.decode(body.decode("utf-8", "replace"), type=dict[str, Any]).get("id"))
+        except msgspec.MsgspecError:
             continue
     return ids
 

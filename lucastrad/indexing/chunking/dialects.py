@@ -205,11 +205,6 @@ SPECIFIC: Final[dict[str, dict[str, Rule | None]]] = {
         ),
         "string_literal": LEAD,
     },
-    "just": {
-        "recipe": definition(kinds.TARGET, names.pattern(r"(?:\[[^\]]*\]\s*)*@?(?P<name>[\w-]+)")),
-        **definitions(kinds.VARIABLE, "assignment", names.field("left")),
-        **definitions(kinds.TARGET, "alias", names.field("left")),
-    },
     "kdl": {"node": definition(kinds.KEY), "node_children": HOLDER},
     "kotlin": {
         "class_declaration": definition(kinds.CLASS, names.by_keyword),

@@ -1,4 +1,5 @@
-"""Cut prose at its headings (Markdown, reStructuredText, AsciiDoc, Org), and Jinja templates at their blocks.
+"""Cut prose at its headings (Markdown, reStructuredText, AsciiDoc, Org), Jinja templates at their blocks, and
+justfiles at their recipes.
 
 Line scanners, not the grammars: one pass, no ambiguity to explode, and the same sections come out.
 (A section's symbol is its heading path, `Title > Sub`.)
@@ -27,6 +28,7 @@ _ADORNMENT: Final = re.compile(r"([!-/:-@\[-`{-~])\1{2,}\s*$")
 _ASCIIDOC: Final = re.compile(r"(={1,6})[ \t]+(\S.*)$")
 _ASCIIDOC_FENCE: Final = re.compile(r"(?:-{4,}|={4,}|\.{4,}|\*{4,}|_{4,}|\+{4,}|/{4,}|```)\s*$")
 _JINJA: Final = re.compile(r"\{%[-+]?\s*(?:macro|block)\s+(\w+)")
+_JUST: Final = re.compile(r"@?([A-Za-z_][\w-]*)\b[^:=#\n]*:(?!=)|([A-Za-z_][\w-]*)\s*:=|alias\s+([\w-]+)\s*:=")
 _ORG: Final = re.compile(r"(\*+)[ \t]+(\S.*)$")
 _ORG_TAGS: Final = re.compile(r"\s+:[\w@#%:]+:\s*$")
 
@@ -112,17 +114,35 @@ def jinja(lines: Sequence[str]) -> Iterator[Heading]:
             yield number, 1, match[1]
 
 
+def just(lines: Sequence[str]) -> Iterator[Heading]:
+    """Recipes, variables and aliases of a justfile, each with the comment above it.
+
+    The package's grammar reads memory that it never wrote (its external scanner crashed three runs in four of
+    these tests, each time in another place), so it is not used.
+    """
+    for number, line in enumerate(lines):
+        if len(line) > _LONGEST_LINE or not (match := _JUST.match(line)):
+            continue
+        start = number
+        while start and lines[start - 1].startswith("#"):
+            start -= 1
+        yield start, 1, match[3] or match[2] or match[1]
+
+
 SCANNERS: Final[dict[str, Callable[[Sequence[str]], Iterator[Heading]]]] = {
     "markdown": markdown,
     "rst": restructured_text,
     "asciidoc": asciidoc,
     "org": org,
     "jinja2": jinja,
+    "just": just,
 }
+_KINDS: Final = {"just": kinds.TARGET}
 
 
 def cuts_of(text: str, language: str) -> list[Cut]:
     """The cuts of a prose text: one at each heading, in a scope of its own."""
+    kind = _KINDS.get(language, kinds.SECTION)
     path: list[tuple[int, str]] = []
     cuts = [Cut(0, "", kinds.SECTION, 0, 0)]
     scopes: dict[int, int] = {}
@@ -135,7 +155,7 @@ def cuts_of(text: str, language: str) -> list[Cut]:
         symbol = " > ".join(name for _, name in path if name)
         if line == cuts[-1].line:
             cuts.pop()
-        cuts.append(Cut(line, symbol, kinds.SECTION, above, scope))
+        cuts.append(Cut(line, symbol, kind, above, scope))
     return cuts
 
 
