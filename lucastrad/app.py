@@ -1,6 +1,7 @@
 """The daemon as a whole: the only place that builds concrete services, and the root of every task."""
 
 import logging
+from functools import partial
 from typing import TypedDict
 
 import trio
@@ -23,7 +24,9 @@ from lucastrad.server.services import Services
 from lucastrad.storage.fs import ensure_private_folder
 from lucastrad.storage.lock import own_store
 from lucastrad.workers import default_size, open_pool
+from lucastrad.workspace.events import ListFolders
 from lucastrad.workspace.scanner import ScanRules
+from lucastrad.workspace.watcher import Watcher, native_source, no_source
 
 _log = logging.getLogger(__name__)
 
@@ -62,6 +65,7 @@ async def _serve(paths: Paths, configuration: Configuration, log: DaemonLog, *, 
             embedder=embedder,
             cache=cache,
             rules_for=lambda root: _rules(configuration.for_workspace(root)),
+            open_watcher=partial(_open_watcher, configuration),
         )
         search = SearchService(workspaces, embedder)
 
@@ -105,6 +109,11 @@ async def _attach_configured(workspaces: WorkspaceService, settings: Config) -> 
 def _open_cache(paths: Paths, settings: Config, embedder: LocalEmbedder) -> EmbeddingCache:
     folder = settings.embeddings.cache_dir or paths.home / "embeddings"
     return EmbeddingCache(folder, embedder.space, max_bytes=settings.embeddings.cache_max_mb * 1_048_576)
+
+
+def _open_watcher(configuration: Configuration, root: str, list_folders: ListFolders) -> Watcher:
+    polled = configuration.current.indexing.poll == "always"
+    return Watcher(root, list_folders, open_source=no_source if polled else native_source)
 
 
 def _rules(config: Config) -> ScanRules:

@@ -22,12 +22,16 @@ class AssistantService:
         self._search = search
         self._provider = provider
 
+    @property
+    def provider(self) -> str | None:
+        """The configured language-model provider."""
+        return self._provider()
+
     async def ask(self, query: SearchQuery) -> Answer:
         """The passages that answer `query.text`, best first."""
         outcome = await self._search.find(query)
         citations = await trio.to_thread.run_sync(_existing, outcome.hits)
-        provider = self._provider()
-        notice = NOT_YET.format(provider=provider) if provider else NO_PROVIDER
+        notice = NOT_YET.format(provider=self.provider) if self.provider else NO_PROVIDER
         return Answer(citations, outcome.freshness, None, [notice, *outcome.notices])
 
 

@@ -124,8 +124,9 @@ class IndexingConfig(Section, frozen=True):
     """Index generated and minified files too."""
     workers: Annotated[int, Meta(ge=0, le=64)] = 0
     """Worker processes that read, parse and embed; 0 for one per core."""
-    poll: Literal["auto", "always", "never"] = "auto"
-    """Whether folders are polled for changes: `auto` polls where the system reports no events."""
+    poll: Literal["auto", "always"] = "auto"
+    """Whether folders are polled for changes: `auto` polls only where the system reports no events. Read when a
+    workspace is opened."""
 
 
 class SearchConfig(Section, frozen=True):

@@ -284,8 +284,9 @@ class WorkspaceIndexer:
             hints = await self._watcher.receive()
             if hints.rescan or len(hints.paths) > _BURST_PATHS:
                 ticket = self.request_scan()
-                while self._scans_done < ticket:  # how long a scan takes sets the pace of a polling watcher
+                while self._scans_done < ticket:
                     await self._changed.wait()
+                self._watcher.rescanned(self._scan_cost)  # sets the pace where it has to poll
             else:
                 self._hints.update(hints.paths)
                 self._scan_wake.set()

@@ -79,6 +79,11 @@ def list_in_thread(
     return list_folders
 
 
+def no_source(root: str, list_folders: ListFolders) -> EventSource:
+    """In place of a source where the user wants polling: on network file systems, events can be missing."""
+    raise OSError("polling is configured")
+
+
 class Watcher:
     """Watches one root while `run` runs, for one consumer that calls `receive`.
 
