@@ -14,7 +14,7 @@ from lucastra_protocol.errors import LucAstraError
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
-from lucastrad.text.words import unique_words, written
+from lucastrad.text.words import parts_of, written
 from lucastrad.types import Passage, VectorSpace
 
 SPACE = VectorSpace(provider="local", model="wordllama-l2-supercat-r1", dimensions=256)
@@ -75,7 +75,7 @@ class StaticModel:
         if len(self._pieces) + len(unseen) > _MAX_REMEMBERED_WORDS:
             self._pieces.clear()
             unseen = words
-        split = {word: unique_words(word) for word in unseen}
+        split = {word: parts_of(word) for word in unseen}
         parts = sorted({part for found in split.values() for part in found})
         encodings = self._tokenizer.encode_batch(parts, add_special_tokens=False)
         pieces = {part: encoding.ids for part, encoding in zip(parts, encodings, strict=True)}

@@ -87,6 +87,11 @@ def identifiers(text: str) -> list[str]:
     return [word for word in words if not word[0].isdigit() and (len(word) <= _LONGEST_WORD or _parts[word])]
 
 
+def parts_of(word: str) -> tuple[str, ...]:
+    """The lower-case parts of one word as written."""
+    return _parts[word]
+
+
 def written(text: str) -> list[str]:
     """The words as written, in order and with repeats: what every other function here analyses once each."""
     return text.translate(_BLANKS).split() if text.isascii() else _WORD.findall(text)

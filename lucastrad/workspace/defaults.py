@@ -87,6 +87,8 @@ _FILE_SUFFIXES: dict[str, str] = (
     dict.fromkeys((suffix.lower() for suffix in _BINARY_SUFFIXES.split()), BINARY)
     | dict.fromkeys((".map",), "source map")
     | dict.fromkeys((".lock", ".lockb"), LOCK_FILE)
+    # One sentence in a hundred languages: of Django's passages they are a seventh, and never the answer.
+    | dict.fromkeys((".po", ".pot", ".xlf", ".xliff"), "translation catalog")
     | dict.fromkeys((".log",), "log file")
     | dict.fromkeys((".bak", ".orig", ".rej"), "backup copy")
 )

@@ -46,6 +46,7 @@ def test_a_candidate_carries_the_stat_that_decides_whether_it_is_read_again(root
         ({"go.mod": "x", "vendor/a.go": "x"}, "vendor/", "vendored dependencies"),
         ({"pkg.egg-info/PKG-INFO": "x"}, "pkg.egg-info/", "build output"),
         ({"poetry.lock": "x"}, "poetry.lock", "lock file"),
+        ({"locale/de.po": "x"}, "locale/de.po", "translation catalog"),
         ({"package-lock.json": "x"}, "package-lock.json", "lock file"),
         ({"logo.PNG": "x"}, "logo.PNG", "binary"),
         ({"app.js.map": "x"}, "app.js.map", "source map"),
