@@ -67,7 +67,7 @@ class StaticModel:
 
     def _pieces_of(self, words: set[str]) -> list[int]:
         """The pieces of a text, each once: repeated words say less about a passage than its rarer ones."""
-        return sorted(set().union(*[self._pieces[word] for word in words]))
+        return sorted(set().union(*map(self._pieces.__getitem__, words)))
 
     def _learn(self, words: set[str]) -> None:
         """Remember the pieces of words as written, whose parts are what the tokenizer sees."""
