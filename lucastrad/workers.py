@@ -19,6 +19,7 @@ Job = Callable[[bytes], bytes]
 
 _MAX_RESIDENT_BYTES = 500 * 1024 * 1024
 _NICENESS = 10
+_IDLE_SECONDS = 600.0
 
 
 class WorkerDied(Exception):
@@ -56,9 +57,12 @@ class WorkerPool:
 
 @asynccontextmanager
 async def open_pool(size: int) -> AsyncIterator[WorkerPool]:
-    """Workers start on first use, leave after 60 idle seconds, and are ended with the pool."""
+    """Workers start on first use, leave after ten idle minutes, and are ended with the pool.
+
+    A scan every minute or so keeps one of them warm: a save must not wait for a process to start.
+    """
     with_grace = trio_parallel.open_worker_context(
-        idle_timeout=60.0, init=_start_worker, retire=_is_bloated, grace_period=3.0
+        idle_timeout=_IDLE_SECONDS, init=_start_worker, retire=_is_bloated, grace_period=3.0
     )
     async with with_grace as context:
         yield WorkerPool(context, size)
