@@ -1,0 +1,1 @@
+"""How the daemon serves many clients at once: `python -m benchmarks.rpc`."""
