@@ -1,11 +1,15 @@
 """The daemon as a whole: the only place that builds concrete services, and the root of every task."""
 
 import logging
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from functools import partial
 from typing import TypedDict
 
 import trio
 from lucastra_protocol import __version__
+from lucastra_protocol.errors import ErrorCode, LucAstraError
 from lucastra_protocol.paths import Paths
 
 from lucastrad.assistant.service import AssistantService
@@ -14,6 +18,7 @@ from lucastrad.config.service import ConfigChange, Configuration
 from lucastrad.doctor import Doctor
 from lucastrad.embeddings.cache import EmbeddingCache
 from lucastrad.embeddings.local import LocalEmbedder
+from lucastrad.embeddings.static import SPACE
 from lucastrad.indexing.worker import set_grammar_folder
 from lucastrad.indexing.workspaces import WorkspaceService
 from lucastrad.logs import DaemonLog, log_event, open_log
@@ -30,6 +35,9 @@ from lucastrad.workspace.watcher import Watcher, native_source, no_source
 
 _log = logging.getLogger(__name__)
 
+_SWITCH_SECONDS = 0.001
+"""How long a thread may keep the interpreter while the event loop waits; Python's default is five times as long."""
+
 
 async def run(paths: Paths, *, tcp: bool, idle_exit_minutes: float | None, offline: bool) -> int:
     """Run the daemon until it is stopped; return its exit status.
@@ -37,7 +45,14 @@ async def run(paths: Paths, *, tcp: bool, idle_exit_minutes: float | None, offli
     Raises LucAstraError when another daemon owns the store, or the socket cannot be made.
     """
     limit_arenas()
-    ensure_private_folder(paths.home)
+    sys.setswitchinterval(_SWITCH_SECONDS)
+    try:
+        ensure_private_folder(paths.home)
+    except OSError as error:
+        raise LucAstraError(
+            f"{paths.home} cannot be made or written ({error.strerror}); make it writable, or set LUCASTRA_HOME",
+            code=ErrorCode.STORE_UNAVAILABLE,
+        ) from error
     with own_store(paths.lock):
         flags: dict[str, object] = {}
         if offline:
@@ -56,9 +71,8 @@ async def _serve(paths: Paths, configuration: Configuration, log: DaemonLog, *, 
     set_grammar_folder(paths.home)
     settings = configuration.current
     workers = settings.indexing.workers or default_size()
-    async with open_pool(workers) as pool, trio.open_nursery() as nursery:
+    async with open_pool(workers) as pool, _open_cache(paths, settings) as cache, trio.open_nursery() as nursery:
         embedder = LocalEmbedder(pool)
-        cache = await trio.to_thread.run_sync(_open_cache, paths, settings, embedder)
         workspaces = WorkspaceService(
             paths.home,
             pool=pool,
@@ -94,21 +108,26 @@ async def _serve(paths: Paths, configuration: Configuration, log: DaemonLog, *, 
             idle_exit_seconds=settings.limits.idle_exit_minutes * 60,
         )
         nursery.cancel_scope.cancel()
-    cache.close()
     return reason
 
 
 async def _attach_configured(workspaces: WorkspaceService, settings: Config) -> None:
     for folder in settings.workspaces:
-        if await trio.to_thread.run_sync(folder.is_dir):
+        try:
             await workspaces.attach(folder)
-        else:
-            _log.warning("%s, named under `workspaces`, is not a folder that exists", folder)
+        except LucAstraError as error:
+            _log.warning("the configured workspace %s is left out: %s", folder, error.message)
 
 
-def _open_cache(paths: Paths, settings: Config, embedder: LocalEmbedder) -> EmbeddingCache:
+@asynccontextmanager
+async def _open_cache(paths: Paths, settings: Config) -> AsyncIterator[EmbeddingCache]:
     folder = settings.embeddings.cache_dir or paths.home / "embeddings"
-    return EmbeddingCache(folder, embedder.space, max_bytes=settings.embeddings.cache_max_mb * 1_048_576)
+    limit = settings.embeddings.cache_max_mb * 1_048_576
+    cache = await trio.to_thread.run_sync(partial(EmbeddingCache, folder, SPACE, max_bytes=limit))
+    try:
+        yield cache
+    finally:
+        cache.close()
 
 
 def _open_watcher(configuration: Configuration, root: str, list_folders: ListFolders) -> Watcher:

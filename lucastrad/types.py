@@ -4,6 +4,7 @@ Invariant: no wire types here; handlers translate. Lines are 1-based and inclusi
 half-open `[start, end)`, sizes are bytes, times of files are integer nanoseconds.
 """
 
+import os
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -17,6 +18,15 @@ class Stat(msgspec.Struct, frozen=True, array_like=True):
     mtime_ns: int
     ctime_ns: int
     inode: int
+
+    @classmethod
+    def of(cls, info: os.stat_result) -> "Stat":
+        """What decides, of what the system says; SQLite's integers hold 63 bits, which times after 2262 and
+        the inodes of some network file systems exceed."""
+        return cls(info.st_size, info.st_mtime_ns & _63_BITS, info.st_ctime_ns & _63_BITS, info.st_ino & _63_BITS)
+
+
+_63_BITS = (1 << 63) - 1
 
 
 class Chunk(msgspec.Struct, frozen=True, array_like=True):
@@ -76,20 +86,6 @@ class StoredChunk:
     start_line: int
     end_line: int
     text: str
-
-
-@dataclass(frozen=True, slots=True)
-class SearchFilter:
-    """Restricts a search inside one workspace."""
-
-    paths: tuple[str, ...] = ()
-    """gitignore-syntax patterns; `!` excludes."""
-    languages: tuple[str, ...] = ()
-    folder: str = ""
-    """Workspace-relative folder, empty for all."""
-
-    def __bool__(self) -> bool:
-        return bool(self.paths or self.languages or self.folder)
 
 
 @dataclass(frozen=True, slots=True)

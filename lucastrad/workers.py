@@ -4,16 +4,20 @@ Invariant: a job that crashes, hangs or eats memory costs one worker process, ne
 Jobs are module-level functions from bytes to bytes, so that nothing but bytes crosses the pipe.
 """
 
+import logging
 import os
 import signal
 import threading
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 import trio
 import trio_parallel
+
+_log = logging.getLogger(__name__)
 
 Job = Callable[[bytes], bytes]
 
@@ -62,10 +66,13 @@ async def open_pool(size: int) -> AsyncIterator[WorkerPool]:
     A scan every minute or so keeps one of them warm: a save must not wait for a process to start.
     """
     with_grace = trio_parallel.open_worker_context(
-        idle_timeout=_IDLE_SECONDS, init=_start_worker, retire=_is_bloated, grace_period=3.0
+        idle_timeout=_IDLE_SECONDS, init=partial(_start_worker, os.getpid()), retire=_is_bloated, grace_period=3.0
     )
-    async with with_grace as context:
-        yield WorkerPool(context, size)
+    try:
+        async with with_grace as context:
+            yield WorkerPool(context, size)
+    except trio_parallel.BrokenWorkerError as error:  # some worker did not end by itself and was killed
+        _log.info("workers were ended: %s", error)
 
 
 def default_size() -> int:
@@ -73,11 +80,12 @@ def default_size() -> int:
     return max(1, min(4, os.cpu_count() or 1))
 
 
-def _start_worker() -> bool:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in a terminal is the daemon's to handle
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+def _start_worker(daemon: int) -> bool:
+    # Ctrl-C, or a service manager, signals the whole process group: the daemon's to handle, which ends its workers.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
     os.nice(_NICENESS)  # a search in the daemon goes before a cold index
-    threading.Thread(target=_leave_with_parent, args=(os.getppid(),), daemon=True).start()
+    threading.Thread(target=_leave_with_parent, args=(daemon,), daemon=True).start()
     return True
 
 

@@ -41,7 +41,11 @@ class EmbeddingCache:
         self._space = space
         self._max_rows = max(1, max_bytes // (space.dimensions * 4 + 64))
         self._lock = threading.Lock()
-        self._connection = self._open()
+        self._connection: sqlite3.Connection | None = None
+        try:
+            self._open()
+        except StoreCorrupt:
+            self._recreate()
 
     def get(self, keys: Sequence[bytes]) -> dict[bytes, NDArray[np.float32]]:
         """The vectors that are there."""
@@ -51,7 +55,7 @@ class EmbeddingCache:
                 for start in range(0, len(keys), _LOOKUP):
                     part = keys[start : start + _LOOKUP]
                     marks = ",".join("?" * len(part))
-                    rows = self._connection.execute(f"SELECT key, vector FROM vectors WHERE key IN ({marks})", part)
+                    rows = self._open().execute(f"SELECT key, vector FROM vectors WHERE key IN ({marks})", part)
                     for key, blob in rows:
                         vector = self._unpack(blob)
                         if vector is not None:
@@ -64,6 +68,8 @@ class EmbeddingCache:
     def put(self, items: Iterable[tuple[bytes, NDArray[np.float32]]]) -> None:
         """Store vectors; on return they survive a kill of the process."""
         rows = [(key, self._pack(vector)) for key, vector in items]
+        if not rows:
+            return
         try:
             self._insert(rows)
         except StoreCorrupt:
@@ -72,42 +78,41 @@ class EmbeddingCache:
 
     def __len__(self) -> int:
         with self._lock, translated_errors():
-            (count,) = self._connection.execute("SELECT count(*) FROM vectors").fetchone()
+            (count,) = self._open().execute("SELECT count(*) FROM vectors").fetchone()
             return int(count)
 
     def close(self) -> None:
         with self._lock:
-            self._connection.close()
+            if self._connection is not None:
+                self._connection.close()
 
     def _insert(self, rows: list[tuple[bytes, bytes]]) -> None:
-        with self._lock, transaction(self._connection):
-            self._connection.executemany("INSERT OR REPLACE INTO vectors(key, vector) VALUES (?, ?)", rows)
-            (newest,) = self._connection.execute("SELECT max(rowid) FROM vectors").fetchone()
+        with self._lock, translated_errors(), transaction(connection := self._open()):
+            connection.executemany("INSERT OR REPLACE INTO vectors(key, vector) VALUES (?, ?)", rows)
+            (newest,) = connection.execute("SELECT max(rowid) FROM vectors").fetchone()
             # Rows are numbered in the order of their coming, so the oldest go first.
-            self._connection.execute("DELETE FROM vectors WHERE rowid <= ?", (newest - self._max_rows,))
+            connection.execute("DELETE FROM vectors WHERE rowid <= ?", (newest - self._max_rows,))
 
     def _open(self) -> sqlite3.Connection:
-        try:
-            return self._connect()
-        except StoreCorrupt:
-            set_aside(self._path, "damaged")
-            return self._connect()
-
-    def _connect(self) -> sqlite3.Connection:
-        with translated_errors():
-            connection = connect(self._path, durable=False)
-            connection.execute(
-                "CREATE TABLE IF NOT EXISTS vectors("
-                "rowid INTEGER PRIMARY KEY AUTOINCREMENT, key BLOB NOT NULL UNIQUE, vector BLOB NOT NULL)"
-            )
-            return connection
+        """The connection; a new one where the last attempt to open it failed (a full disk)."""
+        if self._connection is None:
+            with translated_errors():
+                connection = connect(self._path, durable=False)
+                connection.execute(
+                    "CREATE TABLE IF NOT EXISTS vectors("
+                    "rowid INTEGER PRIMARY KEY AUTOINCREMENT, key BLOB NOT NULL UNIQUE, vector BLOB NOT NULL)"
+                )
+            self._connection = connection
+        return self._connection
 
     def _recreate(self) -> None:
         with self._lock:
-            self._connection.close()
+            if self._connection is not None:
+                self._connection.close()
+                self._connection = None
             if self._path.exists():
                 set_aside(self._path, "damaged")
-            self._connection = self._connect()
+            self._open()
 
     @staticmethod
     def _pack(vector: NDArray[np.float32]) -> bytes:

@@ -8,6 +8,7 @@ keyword index, so that keyword search answers while vectors are still missing.
 import logging
 import os
 import time
+import zlib
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -41,7 +42,7 @@ from lucastrad.indexing.worker import (
 from lucastrad.memory import release_freed
 from lucastrad.storage.catalog import Counts, IndexedFile, PendingChunk
 from lucastrad.storage.sqlite import StoreCorrupt, StoreUnavailable
-from lucastrad.types import FileState, Freshness, IndexProgress, Passage, WorkspaceReport, WorkspaceState
+from lucastrad.types import FileState, Freshness, IndexProgress, WorkspaceReport, WorkspaceState
 from lucastrad.workers import Job, JobTimeout, WorkerDied, WorkerPool
 from lucastrad.workspace.events import ListFolders
 from lucastrad.workspace.scanner import Candidate, ScanRules
@@ -65,6 +66,9 @@ _MIN_SCAN_INTERVAL = 60.0
 _SCAN_SHARE = 0.002
 """Periodic scans take at most this share of one core."""
 _MAX_PUBLISH_PAUSE = 4.0
+_QUEUE_AT_ONCE = 5_000
+_COUNT_SECONDS = 0.5
+_READS = frozenset({"reading", "reading the cache"})
 
 
 class _Trouble(StrEnum):
@@ -73,6 +77,7 @@ class _Trouble(StrEnum):
     MISSING = "missing"
     UNREADABLE = "unreadable"
     STORE = "store"
+    CRASHED = "crashed"
 
 
 @dataclass(slots=True)
@@ -115,8 +120,7 @@ class WorkspaceIndexer:
         self._store: WorkspaceStore | None = None
         self._queue = FileQueue()
         self._hints: set[str] = set()
-        self._scans_wanted = 0
-        self._scans_done = 0
+        self._scans_wanted = self._scans_begun = self._scans_done = 0
         self._scan_wake = Wake()
         self._index_wake = Broadcast()
         self._publish_wake = Wake()
@@ -127,6 +131,7 @@ class WorkspaceIndexer:
         self._progress = _Progress()
         self._comparing = False
         self._scan_cost = 0.0
+        self._counted: tuple[float, Counts | None] = (0.0, None)
         self._corrupt = trio.Event()
         self._problems: dict[_Trouble, str] = {}
 
@@ -141,8 +146,9 @@ class WorkspaceIndexer:
     async def opened(self) -> WorkspaceStore:
         """The store, once it is open. Raises StoreUnavailable when it cannot be opened now."""
         while not self.ready.is_set():
-            if problem := self._problems.get(_Trouble.STORE):
-                raise StoreUnavailable(problem)
+            for trouble in (_Trouble.STORE, _Trouble.CRASHED):
+                if problem := self._problems.get(trouble):
+                    raise StoreUnavailable(problem)
             await self._changed.wait()
         return self.store
 
@@ -164,8 +170,9 @@ class WorkspaceIndexer:
         return Freshness.PENDING if self._embedding else Freshness.FRESH
 
     def request_scan(self) -> int:
-        """Ask for a full scan; returns the ticket that `settled` takes."""
-        self._scans_wanted += 1
+        """Ask for a full scan; returns the ticket that `settled` takes. One that has not begun yet serves all."""
+        if self._scans_wanted == self._scans_begun:
+            self._scans_wanted += 1
         self._scan_wake.set()
         return self._scans_wanted
 
@@ -194,13 +201,14 @@ class WorkspaceIndexer:
 
     async def report(self) -> WorkspaceReport:
         """The workspace's state, with totals from the catalog."""
+        if self.freshness is Freshness.FRESH:
+            self._counted = (0.0, None)  # nothing changes any more: tell it exactly
         counts = await self._count()
         size = await trio.to_thread.run_sync(self.store.size_bytes) if self._store else 0
         problems = list(self._problems.values())
         if counts and counts.failed:
-            problems.append(
-                f"{counts.failed} files could not be indexed; see `lucastra-client status --files --skipped`"
-            )
+            files = "1 file" if counts.failed == 1 else f"{counts.failed} files"
+            problems.append(f"{files} could not be indexed; see `lucastra-client status --files --skipped`")
         return WorkspaceReport(
             root=str(self.root),
             state=self._current_state(),
@@ -234,6 +242,7 @@ class WorkspaceIndexer:
             and not len(self._queue)
             and not self._comparing
             and not self._unpublished
+            and not self._watcher.pending
         )
 
     # --- tasks -----------------------------------------------------------------------------------
@@ -241,7 +250,9 @@ class WorkspaceIndexer:
     async def run(self) -> None:
         """Open the store, then keep it in step until cancelled; it is closed on the way out."""
         self._queue, self._corrupt = FileQueue(), trio.Event()  # a second run starts from the catalog again
-        self._scans_wanted += 1
+        self._scans_wanted = max(self._scans_wanted, self._scans_done + 1)
+        self._scans_begun = self._scans_done
+        self._comparing = False
         self._embedding = True
         self._store = await self._persist("opening the store", self._open)
         self._progress.started = trio.current_time()
@@ -266,9 +277,23 @@ class WorkspaceIndexer:
             with trio.CancelScope(shield=True):  # bounded: one file of vectors, and SQLite's last page
                 await trio.to_thread.run_sync(self._close)
 
+    def failed(self, error: BaseException) -> None:
+        """`run` ended with `error` and will be called again: nothing is settled before its next scan."""
+        self._scans_wanted = max(self._scans_wanted, self._scans_done + 1)
+        problem = f"indexing stopped ({type(error).__name__}: {error}) and is tried again; see `lucastra-client logs`"
+        self._note(_Trouble.CRASHED, problem)
+
+    def removed(self) -> None:
+        """The workspace is gone: whoever waits for its store is told."""
+        self._note(_Trouble.STORE, f"{self.root} was removed")
+
     def _open(self) -> WorkspaceStore:
         store = WorkspaceStore(self._folder, self._embedder.space, self._cache)
-        lost = store.replay_vectors()
+        try:
+            lost = store.replay_vectors()
+        except BaseException:
+            store.close()
+            raise
         if lost:
             _log.warning("%d vectors were missing from the cache and are embedded again", lost)
         return store
@@ -276,7 +301,7 @@ class WorkspaceIndexer:
     def _close(self) -> None:
         try:
             self.store.close()
-        except (StoreUnavailable, OSError) as error:
+        except (StoreUnavailable, StoreCorrupt, OSError, ValueError) as error:
             _log.warning("the store of %s was not saved (%s); it is replayed at the next start", self.root, error)
 
     async def _watch(self) -> None:
@@ -306,18 +331,20 @@ class WorkspaceIndexer:
                 ticket = self._scans_wanted
                 hints, full = sorted(self._hints), self._scans_done < ticket
                 self._hints.clear()
+                self._scans_begun = ticket
+                self._queue.suspect(None if full else hints)
                 self._comparing = True
                 succeeded = await self._compare(None if full else hints)
                 self._comparing = False
                 if succeeded and full:
                     self._scans_done = ticket
                 elif not succeeded:
-                    self._scans_wanted = max(self._scans_wanted, self._scans_done + 1)  # the hints are lost
+                    self._scans_wanted = max(self._scans_wanted, self._scans_begun + 1)  # the hints are lost
                     await trio.sleep(_RETRY_SECONDS)
                 self._after_change()
 
     async def _scan_now_and_then(self) -> None:
-        """Find what the watcher missed: watchfiles drops events without a word when its queue overflows."""
+        """Find what the watcher missed: a file that stays open for writing, a source that drops events silently."""
         while True:
             await trio.sleep(max(_MIN_SCAN_INTERVAL, self._scan_cost / _SCAN_SHARE))
             if self._watcher.mode != "polling":  # a polling watcher scans as it is
@@ -326,30 +353,42 @@ class WorkspaceIndexer:
     async def _compare(self, paths: list[str] | None) -> bool:
         """Queue what differs between the tree (or `paths`) and the catalog; False when it could not be told."""
         catalog, hinted = str(self._folder / "catalog.sqlite3"), None if paths is None else _encoded(paths)
-        request = ScanRequest(os.fsencode(self.root), catalog, self._rules(), _encoded(self._nested()), hinted)
+        rules = self._rules()
+        digest = zlib.crc32(_encode(rules)) + 1  # 0 stands for none
+        reread = paths is None and await self._persist("reading", self.store.catalog.rules) != digest
+        root, nested = os.fsencode(self.root), _encoded(self._nested())
+        request = ScanRequest(root, catalog, rules, nested, hinted, reread)
         started = trio.current_time()
         try:
-            reply = decode_scan_reply(await self._run(scan_job, _encode(request), _SCAN_SECONDS))
+            encoded = await self._run(scan_job, _encode(request), _SCAN_SECONDS)
         except (FileNotFoundError, NotADirectoryError):
             self._note(_Trouble.MISSING, f"the folder {self.root} is not there; its index is kept")
             return False
-        except (OSError, WorkerDied, JobTimeout) as error:
+        except (OSError, StoreUnavailable, WorkerDied, JobTimeout) as error:
             self._note(_Trouble.UNREADABLE, f"the folder {self.root} cannot be scanned: {error}")
             return False
         if paths is None:
             self._scan_cost = trio.current_time() - started
         self._clear(_Trouble.MISSING, _Trouble.UNREADABLE)
+        # In a thread: a first scan's reply of 100,000 files takes 0.3 s to decode.
+        reply = await trio.to_thread.run_sync(decode_scan_reply, encoded)
         await self._queue_differences(reply, urgent=paths is not None)
+        if reread:
+            await self._persist("noting the rules", self.store.catalog.set_rules, digest)
         return True
 
     async def _queue_differences(self, reply: ScanReply, *, urgent: bool) -> None:
         if reply.skipped or reply.gone:
             await self._commit(reply.skipped, reply.gone)
+        self._queue.drop({*reply.gone, *(file.path for file in reply.skipped)})
         if not len(self._queue):
             self._progress.total_files = 0
             self._progress.started = trio.current_time()
-        self._progress.total_files += len(reply.changed)
-        self._queue.put(reply.changed, urgent=urgent)
+        waiting = len(self._queue)
+        for start in range(0, len(reply.changed), _QUEUE_AT_ONCE):
+            self._queue.put(reply.changed[start : start + _QUEUE_AT_ONCE], urgent=urgent)
+            await trio.lowlevel.checkpoint()
+        self._progress.total_files += max(0, len(self._queue) - waiting)
         self._index_wake.notify()
 
     async def _index_forever(self) -> None:
@@ -358,14 +397,14 @@ class WorkspaceIndexer:
             if not batch:
                 await self._index_wake.wait()
                 continue
-            try:
-                reply = await self._read(batch)
-                if reply.touched:
-                    await self._persist("noting unchanged files", self.store.catalog.touch, reply.touched)
-                if reply.files or reply.gone:
-                    await self._commit(reply.files, reply.gone)
-            finally:
-                self._queue.done(batch)
+            reply = await self._read(batch)
+            if reply.touched:
+                await self._persist("noting unchanged files", self.store.catalog.touch, reply.touched)
+            if reply.files or reply.gone:
+                await self._commit(reply.files, reply.gone)
+            if again := self._queue.done(batch):
+                self._hints |= again
+                self._scan_wake.set()
             self._index_wake.notify()  # a path that was in work may wait again
             self._after_change()
 
@@ -379,7 +418,7 @@ class WorkspaceIndexer:
             else:
                 reply = await self._run(index_job, _encode(request), _FILE_SECONDS)
             return decode_index_reply(reply)
-        except (WorkerDied, JobTimeout, OSError, ValueError, RecursionError, MemoryError) as error:
+        except Exception as error:  # whatever a parser does to one file, the others are indexed
             if len(batch) > 1:
                 middle = len(batch) // 2
                 one, other = await self._read(batch[:middle]), await self._read(batch[middle:])
@@ -433,6 +472,7 @@ class WorkspaceIndexer:
                     break
                 await self._embed(pending)
                 last = pending[-1].id
+                await self._persist("saving", self.store.checkpoint, share=0.5)  # each row is saved twice at most
                 self._changed.notify()
             if not self._embed_wake.is_set():
                 self._embedding = False
@@ -442,34 +482,39 @@ class WorkspaceIndexer:
 
     async def _embed(self, pending: list[PendingChunk]) -> None:
         first_of_key = {chunk.key: chunk for chunk in reversed(pending)}
-        vectors = dict(await trio.to_thread.run_sync(self._cache.get, list(first_of_key)))
+        vectors = dict(await self._persist("reading the cache", self._cache.get, list(first_of_key)))
         missing = [chunk for key, chunk in first_of_key.items() if key not in vectors]
+        new: dict[bytes, NDArray[np.float32]] = {}
         size = self._embedder.batch_size
         async with trio.open_nursery() as nursery:
             for start in range(0, len(missing), size):
-                nursery.start_soon(self._embed_batch, missing[start : start + size], vectors)
-        new = {chunk.key for chunk in missing}
+                nursery.start_soon(self._embed_surely, missing[start : start + size], new)
+        # A passage that no worker survives gets the zero vector, which is not cached: a later replay tries again.
+        zero = np.zeros(self._embedder.space.dimensions, np.float32)
         rows = [row for row, chunk in enumerate(pending) if chunk.key in new and chunk is first_of_key[chunk.key]]
-        matrix = np.stack([vectors[chunk.key] for chunk in pending])
+        vectors |= new
+        matrix = np.stack([vectors.get(chunk.key, zero) for chunk in pending])
         ids, keys = [chunk.id for chunk in pending], [chunk.key for chunk in pending]
         await self._persist("storing vectors", self.store.embed, ids, keys, matrix, new=rows)
-        self._progress.embedded_chunks += len(missing)
+        self._progress.embedded_chunks += len(new)
 
-    async def _embed_batch(self, chunks: list[PendingChunk], into: dict[bytes, NDArray[np.float32]]) -> None:
+    async def _embed_surely(
+        self, chunks: list[PendingChunk], into: dict[bytes, NDArray[np.float32]], *, again: bool = True
+    ) -> None:
+        """Embed what can be embedded: a batch whose worker dies twice is halved until the culprit stands alone."""
         passages = [passage(chunk.path, chunk.symbol, chunk.text) for chunk in chunks]
-        for chunk, vector in zip(chunks, await self._embed_surely(passages), strict=True):
-            into[chunk.key] = vector
-
-    async def _embed_surely(self, passages: list[Passage]) -> NDArray[np.float32]:
-        """Embed; a passage that kills the worker gets the zero vector, which nothing finds."""
         try:
-            return await self._embedder.embed_passages(passages)
+            vectors = await self._embedder.embed_passages(passages)
+            into.update((chunk.key, vector) for chunk, vector in zip(chunks, vectors, strict=True))
         except (WorkerDied, JobTimeout) as error:
-            if len(passages) == 1:
-                _log.warning("a passage of %s could not be embedded: %s", passages[0].path, error)
-                return np.zeros((1, self._embedder.space.dimensions), np.float32)
-            half = len(passages) // 2
-            return np.concatenate([await self._embed_surely(part) for part in (passages[:half], passages[half:])])
+            if again:  # the kernel's out-of-memory killer takes innocent workers, too
+                await self._embed_surely(chunks, into, again=False)
+            elif len(chunks) > 1:
+                middle = len(chunks) // 2
+                await self._embed_surely(chunks[:middle], into)
+                await self._embed_surely(chunks[middle:], into)
+            else:
+                _log.warning("a passage of %s could not be embedded: %s", chunks[0].path, error)
 
     # --- state -----------------------------------------------------------------------------------
 
@@ -483,7 +528,8 @@ class WorkspaceIndexer:
             except OSError as error:
                 self._note(_Trouble.STORE, f"{what} failed: {error}; free disk space or check permissions")
             else:
-                self._clear(_Trouble.STORE)
+                if what not in _READS:  # a full disk can still be read
+                    self._clear(_Trouble.STORE)
                 return result
             await trio.sleep(_RETRY_SECONDS)
 
@@ -498,6 +544,8 @@ class WorkspaceIndexer:
     def _after_change(self) -> None:
         if self._files_settled() and self._progress.index_seconds is None:
             self._progress.index_seconds = trio.current_time() - self._progress.started
+        if self._files_settled():
+            self._clear(_Trouble.CRASHED)
         self._changed.notify()
 
     def _note(self, trouble: _Trouble, problem: str) -> None:
@@ -512,16 +560,23 @@ class WorkspaceIndexer:
                 _log.info("indexing of %s resumes", self.root)
 
     async def _count(self) -> Counts | None:
-        """Totals of the catalog; None while it is not open, or cannot be read."""
+        """Totals of the catalog, half a second old at most; None while it is not open, or cannot be read."""
         if not self.ready.is_set():
             return None
+        counted_at, counts = self._counted
+        started = trio.current_time()
+        if counts is not None and started - counted_at < _COUNT_SECONDS:
+            return counts
         try:
-            return await trio.to_thread.run_sync(self.store.catalog.counts)
+            counts = await trio.to_thread.run_sync(self.store.catalog.counts)
         except StoreCorrupt:
             self.report_corruption()
+            return None
         except StoreUnavailable as error:
             self._note(_Trouble.STORE, error.message)
-        return None
+            return None
+        self._counted = (trio.current_time(), counts)
+        return counts
 
 
 def _encoded(paths: Iterable[str]) -> list[bytes]:

@@ -4,7 +4,7 @@ Invariant: a path is in work at most once at a time, so an older reading never o
 one. Its bound is the number of files in the workspace: each stands in it once.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from lucastrad.workspace.scanner import Candidate
 
@@ -20,6 +20,7 @@ class FileQueue:
         self._urgent: dict[str, Candidate] = {}
         self._backlog: dict[str, Candidate] = {}
         self._in_work: set[str] = set()
+        self._suspect: set[str] = set()
 
     def __len__(self) -> int:
         return len(self._urgent) + len(self._backlog) + len(self._in_work)
@@ -49,6 +50,32 @@ class FileQueue:
             self._backlog.pop(file.path, None)
         return batch
 
-    def done(self, batch: Iterable[Candidate]) -> None:
-        """The batch is committed, or given up."""
-        self._in_work.difference_update(file.path for file in batch)
+    def drop(self, verdicts: Collection[str]) -> None:
+        """Forget waiting files that are gone or skipped now; a path that ends in `/` stands for all below it."""
+        if not verdicts:
+            return
+        for waiting in (self._urgent, self._backlog):
+            for path in [path for path in waiting if _is_under(path, verdicts)]:
+                del waiting[path]
+
+    def suspect(self, hints: Collection[str] | None) -> None:
+        """A comparison of `hints` (None: of everything) begins: what is in work may have been read before it.
+
+        `done` names such paths, to be compared once more now that their reading is committed.
+        """
+        if hints is None:
+            self._suspect |= self._in_work
+        else:
+            asked = {form for hint in hints for form in (hint, hint.rstrip("/") + "/")}
+            self._suspect |= {path for path in self._in_work if _is_under(path, asked)}
+
+    def done(self, batch: Iterable[Candidate]) -> set[str]:
+        """The batch is committed; returns the paths of it that must be compared again."""
+        paths = {file.path for file in batch}
+        self._in_work -= paths
+        again, self._suspect = self._suspect & paths, self._suspect - paths
+        return again
+
+
+def _is_under(path: str, verdicts: Collection[str]) -> bool:
+    return path in verdicts or any(path[: at + 1] in verdicts for at, letter in enumerate(path) if letter == "/")

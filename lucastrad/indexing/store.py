@@ -6,8 +6,8 @@ the embedding cache, without embedding anything again. Blocking: call it from a 
 
 import logging
 import threading
-import time
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import numpy as np
@@ -40,21 +40,18 @@ class WorkspaceStore:
         self.vectors = ExactIndex(folder / "vectors", space)
         self._cache = cache
         self._lock = threading.Lock()
-        self._keywords_seq = self.keywords.reached
-        self._keywords_behind = True
-        """What the writer holds does not follow on what is published: replay before the next publish."""
         if max(self.keywords.reached, self.vectors.reached) > self.catalog.seq():
             # The catalog was rebuilt under them: what they hold is of another life.
             self.keywords.clear()
             self.vectors.clear()
-            self._keywords_seq = 0
+        self.keywords.behind = self.keywords.reached < self.catalog.seq()
 
     def _open_catalog(self) -> Catalog:
         path = self.folder / "catalog.sqlite3"
         try:
             return Catalog(path)
         except StoreCorrupt as error:
-            kept = set_aside(path, f"damaged-{int(time.time())}")
+            kept = set_aside(path, "damaged")
             _log.warning("catalog damaged (%s), kept as %s; the workspace is indexed anew", error, kept.name)
             return Catalog(path)
 
@@ -65,28 +62,23 @@ class WorkspaceStore:
         with self._lock:
             commit = self.catalog.commit(files, gone)
             self.vectors.delete(commit.removed)
-            try:
-                self.keywords.delete(span.first for span in commit.removed)
-                for file, span in commit.added:
-                    self.keywords.add(_keyword_chunks(file, span))
-            except StoreUnavailable as error:
-                _log.warning("%s", error.message)
-                self._keywords_behind = True
-            self._keywords_seq = commit.seq
+            if not self.keywords.behind:
+                try:
+                    self.keywords.delete(span.first for span in commit.removed)
+                    for file, span in commit.added:
+                        self.keywords.add(_keyword_chunks(file, span))
+                except StoreUnavailable as error:  # the catalog holds it: the next publish replays it
+                    _log.warning("%s", error.message)
             return commit
 
     def publish(self) -> None:
         """Make every commit so far searchable by keyword. Raises StoreUnavailable; call again later."""
         with self._lock:
-            if self._keywords_behind:
+            seq = self.catalog.seq()
+            if self.keywords.behind:
                 self._replay_keywords()
-            seq = self._keywords_seq
-        try:
-            self.keywords.commit(seq)
-        except StoreUnavailable:
-            with self._lock:
-                self._keywords_behind = True
-            raise
+            if self.keywords.reached < seq:
+                self.keywords.commit(seq)
 
     def embed(
         self, ids: Sequence[int], keys: Sequence[bytes], vectors: NDArray[np.float32], *, new: Iterable[int]
@@ -94,14 +86,14 @@ class WorkspaceStore:
         """Note the vectors of chunks (ids ascending); rows in `new` are not in the cache yet."""
         self._cache.put((keys[row], vectors[row]) for row in new)
         with self._lock:
-            _, alive = self.catalog.mark_embedded(ids)
+            alive = self.catalog.mark_embedded(ids)
             rows = [row for row, chunk in enumerate(ids) if chunk in alive]
             self.vectors.add(np.array(ids, np.int64)[rows], vectors[rows])
 
-    def checkpoint(self, *, force: bool = False) -> None:
-        """Save the vectors when enough has changed, and forget deletions that no index needs any more."""
+    def checkpoint(self, *, share: float = 0.1, force: bool = False) -> None:
+        """Save the vectors when this share of them has changed; forget deletions that no index needs any more."""
         with self._lock:
-            threshold = max(_CHECKPOINT_ROWS, len(self.vectors) // 10)
+            threshold = max(_CHECKPOINT_ROWS, share * len(self.vectors))
             if self.vectors.unsaved > threshold or (force and self.vectors.unsaved):
                 self.vectors.checkpoint(self.catalog.seq())
             self.catalog.forget_deletions(min(self.keywords.reached, self.vectors.reached))
@@ -127,24 +119,27 @@ class WorkspaceStore:
             return len(missing)
 
     def _replay_keywords(self) -> None:
-        reached, seq = self.keywords.reached, self.catalog.seq()
-        if reached < seq:
-            self.keywords.delete(span.first for span in self.catalog.deletions_after(reached))
-            for span in self.catalog.spans_after(reached):
-                self.keywords.delete([span.first])
-                self.keywords.add(_analysed(self.catalog.chunks_between(span), span))
-        self._keywords_seq = seq
-        self._keywords_behind = False
+        self.keywords.begin_replay()
+        reached = self.keywords.reached
+        self.keywords.delete(span.first for span in self.catalog.deletions_after(reached))
+        for span in self.catalog.spans_after(reached):
+            self.keywords.delete([span.first])
+            self.keywords.add(_analysed(self.catalog.chunks_between(span), span))
 
     def close(self) -> None:
-        """Save what replays slowly, and close."""
-        self.checkpoint(force=True)
-        self.keywords.close()
-        self.catalog.close()
+        """Save what replays slowly, and close; each part is closed, whatever becomes of the others."""
+        with ExitStack() as stack:
+            stack.callback(self.catalog.close)
+            stack.callback(self.keywords.close)
+            self.checkpoint(force=True)
 
     def size_bytes(self) -> int:
         """What the store takes on disk."""
-        return sum(path.stat().st_size for path in self.folder.rglob("*") if path.is_file())
+        total = 0
+        for path in self.folder.rglob("*"):
+            with suppress(FileNotFoundError):  # the keyword index drops files while this looks
+                total += path.lstat().st_size
+        return total
 
 
 def _keyword_chunks(file: IndexedFile, span: ChunkSpan) -> Iterator[KeywordChunk]:

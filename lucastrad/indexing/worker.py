@@ -7,6 +7,7 @@ row with the reason; only a crash of the process itself is left to the daemon.
 import os
 import sqlite3
 from collections.abc import Iterable
+from contextlib import closing
 from pathlib import Path
 
 import msgspec
@@ -15,8 +16,9 @@ from lucastrad.embeddings.cache import passage_key
 from lucastrad.indexing.analysis import chunk_terms, passage, path_terms
 from lucastrad.indexing.chunking import chunk_file
 from lucastrad.storage.catalog import IndexedFile, KnownFile
-from lucastrad.storage.sqlite import connect
+from lucastrad.storage.sqlite import connect, translated_values
 from lucastrad.types import FileState, Stat
+from lucastrad.workspace.generated import GENERATED, MINIFIED
 from lucastrad.workspace.reader import ReadFile, read_file
 from lucastrad.workspace.scanner import Candidate, Entry, ScanRules, Skipped, check, folders, scan
 
@@ -34,6 +36,8 @@ class ScanRequest(msgspec.Struct, frozen=True, array_like=True):
     prune: list[bytes]
     """Absolute folders that are workspaces of their own."""
     paths: list[bytes] | None = None
+    reread: bool = False
+    """The rules have changed since the catalog was written: every file counts as changed."""
 
 
 class ScanReply(msgspec.Struct, frozen=True, array_like=True):
@@ -70,7 +74,7 @@ decode_index_reply = msgspec.msgpack.Decoder(IndexReply).decode
 
 
 def scan_job(request: bytes) -> bytes:
-    """ScanRequest to ScanReply. Raises FileNotFoundError or PermissionError for the root itself."""
+    """ScanRequest to ScanReply. Raises FileNotFoundError or PermissionError for the root itself, and StoreCorrupt."""
     return _encode(_compare(_scan_request(request)))
 
 
@@ -112,11 +116,8 @@ def _compare(request: ScanRequest) -> ScanReply:
         checked = list(check(root, request.rules, map(os.fsdecode, request.paths), prune))
         below = [verdict.path for verdict in checked]
         entries = (entry for verdict in checked for entry in verdict.entries)
-    reader = connect(Path(request.catalog), durable=False, read_only=True)
-    try:
+    with translated_values(), closing(connect(Path(request.catalog), durable=False, read_only=True)) as reader:
         known = _known(reader, below)
-    finally:
-        reader.close()
     changed: list[Candidate] = []
     skipped: list[IndexedFile] = []
     files = 0
@@ -124,11 +125,17 @@ def _compare(request: ScanRequest) -> ScanReply:
         before = known.pop(entry.path, None)
         if isinstance(entry, Candidate):
             files += 1
-            if before is None or before.stat != entry.stat:
+            if request.reread or before is None or before.stat != entry.stat or _wanted_now(entry, before):
                 changed.append(entry)
         elif before is None or before.state is not FileState.SKIPPED or before.reason != entry.reason:
             skipped.append(_skipped(entry.path, entry.reason, Stat(entry.size_bytes, 0, 0, 0)))
     return ScanReply(changed, skipped, list(known), files)
+
+
+def _wanted_now(entry: Candidate, before: KnownFile) -> bool:
+    """A `!` line brought back what reading had turned down."""
+    turned_down = before.state is FileState.SKIPPED and before.reason in (GENERATED, MINIFIED)
+    return entry.wanted and turned_down
 
 
 def _known(reader: sqlite3.Connection, below: list[str] | None) -> dict[str, KnownFile]:

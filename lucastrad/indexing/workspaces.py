@@ -17,7 +17,7 @@ from lucastra_protocol.errors import ErrorCode, LucAstraError
 from lucastrad.embeddings.cache import EmbeddingCache
 from lucastrad.embeddings.protocol import Embedder
 from lucastrad.indexing.indexer import OpenWatcher, WorkspaceIndexer
-from lucastrad.storage.fs import ensure_private_folder, publish
+from lucastrad.storage.fs import ensure_private_folder, publish, sync_folder
 from lucastrad.storage.sqlite import StoreCorrupt, StoreUnavailable, set_aside
 from lucastrad.types import FileReport, IndexOutcome, IndexProgress, WorkspaceReport
 from lucastrad.workers import WorkerPool
@@ -38,6 +38,13 @@ class _Running:
     indexer: WorkspaceIndexer
     scope: trio.CancelScope = field(default_factory=trio.CancelScope)
     ended: trio.Event = field(default_factory=trio.Event)
+    gone: trio.Event = field(default_factory=trio.Event)
+    """Set once a removed workspace has left nothing behind."""
+
+    @property
+    def leaving(self) -> bool:
+        """Whether it is being removed, or the daemon stops."""
+        return self.scope.cancel_called
 
 
 class WorkspaceService:
@@ -85,8 +92,8 @@ class WorkspaceService:
         (WORKSPACE_NOT_FOUND) when there is no such folder, or it is removed meanwhile, and
         (STORE_UNAVAILABLE) when it cannot be remembered.
         """
-        indexer = await self._ensure(path)
-        running = self._running[indexer.root]
+        running = await self._ensure(path)
+        indexer = running.indexer
         started = trio.current_time()
         files, chunks = indexer.indexed_files, indexer.embedded_chunks
         ticket = indexer.request_scan()
@@ -108,13 +115,17 @@ class WorkspaceService:
         """Forget a workspace and delete its store; the files themselves are not touched."""
         root = await trio.to_thread.run_sync(_resolved, path)
         running = self._running.get(root)
-        if running is None:
+        if running is None or running.leaving:
             known = ", ".join(str(r) for r in self._running) or "none"
             raise LucAstraError(f"{root} is not a workspace; known: {known}", code=ErrorCode.WORKSPACE_NOT_FOUND)
-        del self._running[root]
-        running.scope.cancel()
-        await running.ended.wait()
-        await trio.to_thread.run_sync(shutil.rmtree, self._store_folder(root), True)
+        with trio.CancelScope(shield=True):  # bounded: half removed, it would come back at the next start
+            await trio.to_thread.run_sync(self._forget, root)
+            running.scope.cancel()
+            await running.ended.wait()
+            await trio.to_thread.run_sync(shutil.rmtree, self._store_folder(root), True)
+            self._running.pop(root, None)
+            running.gone.set()
+        running.indexer.removed()
         for outer in self._running.values():
             if root.is_relative_to(outer.indexer.root):
                 outer.indexer.request_scan()  # what was pruned from it is its own again
@@ -122,7 +133,8 @@ class WorkspaceService:
 
     async def reports(self) -> list[WorkspaceReport]:
         """Every workspace's state, by root."""
-        return [await self._running[root].indexer.report() for root in sorted(self._running)]
+        indexers = sorted(self.all(), key=lambda indexer: indexer.root)
+        return [await indexer.report() for indexer in indexers]
 
     async def files(
         self, path: Path, *, skipped_only: bool, offset: int, limit: int
@@ -138,7 +150,7 @@ class WorkspaceService:
 
     def all(self) -> list[WorkspaceIndexer]:
         """Every workspace's indexer."""
-        return [running.indexer for running in self._running.values()]
+        return [running.indexer for running in self._running.values() if not running.leaving]
 
     def holding(self, path: Path) -> WorkspaceIndexer:
         """The innermost workspace that is or holds `path`, which must be resolved.
@@ -146,10 +158,11 @@ class WorkspaceService:
         Raises LucAstraError (WORKSPACE_NOT_FOUND).
         """
         for folder in (path, *path.parents):
-            if folder in self._running:
-                return self._running[folder].indexer
+            running = self._running.get(folder)
+            if running is not None and not running.leaving:
+                return running.indexer
         raise LucAstraError(
-            f"{path} is in no workspace; run `lucastra-client index {path if path.is_dir() else path.parent}` first",
+            f"{path} is in no workspace; `lucastra-client index FOLDER` makes its project one",
             code=ErrorCode.WORKSPACE_NOT_FOUND,
         )
 
@@ -160,21 +173,26 @@ class WorkspaceService:
 
     # --- keeping them ----------------------------------------------------------------------------
 
-    async def _ensure(self, path: Path) -> WorkspaceIndexer:
+    async def _ensure(self, path: Path) -> _Running:
         root = await trio.to_thread.run_sync(_resolved, path)
-        if not await trio.to_thread.run_sync(root.is_dir):
+        if not await trio.to_thread.run_sync(_is_folder, root):
             raise LucAstraError(
-                f"{path} is not a folder that exists; name one that does", code=ErrorCode.WORKSPACE_NOT_FOUND
+                f"{path} is not a folder that exists and can be read; name one that does",
+                code=ErrorCode.WORKSPACE_NOT_FOUND,
             )
+        while (leaving := self._running.get(root)) is not None and leaving.leaving:
+            await leaving.gone.wait()
         for folder in (root, *root.parents):
             running = self._running.get(folder)
-            if running is not None and (folder == root or not await self._skips(running.indexer, root)):
-                return running.indexer
+            if running is None or running.leaving:
+                continue
+            if folder == root or not await self._skips(running.indexer, root):
+                return running
         await trio.to_thread.run_sync(self._remember, root)
         for outer in self._running.values():
             if root.is_relative_to(outer.indexer.root):
                 outer.indexer.request_scan()  # it gives up what now has an index of its own
-        return self._running[root].indexer if root in self._running else self._start(root)
+        return self._running.get(root) or self._start(root)
 
     async def _skips(self, outer: WorkspaceIndexer, folder: Path) -> bool:
         """Whether `outer` leaves `folder` out (ignored, vendored), so that it needs an index of its own."""
@@ -183,7 +201,7 @@ class WorkspaceService:
         above = [f"{'/'.join(relative.parts[: depth + 1])}/" for depth in range(len(relative.parts))]
         return any([await trio.to_thread.run_sync(store.catalog.known_file, path) for path in above])
 
-    def _start(self, root: Path) -> WorkspaceIndexer:
+    def _start(self, root: Path) -> _Running:
         assert self._nursery is not None, "run() is the parent of every indexer"  # noqa: S101
         indexer = WorkspaceIndexer(
             root,
@@ -198,7 +216,7 @@ class WorkspaceService:
         running = _Running(indexer)
         self._running[root] = running
         self._nursery.start_soon(self._supervise, running)
-        return indexer
+        return running
 
     async def _supervise(self, running: _Running) -> None:
         """Run an indexer; a damaged catalog is set aside, and any other failure is logged, then it starts anew."""
@@ -208,10 +226,11 @@ class WorkspaceService:
                     try:
                         await running.indexer.run()
                     except* StoreCorrupt as group:
-                        _log.error("the catalog of %s is damaged (%s)", running.indexer.root, group.exceptions[0])
-                        await trio.to_thread.run_sync(self._set_catalog_aside, running.indexer.root)
+                        _log.error("the catalog of %s is damaged (%s)", running.indexer.root, _leaf(group))
+                        await self._set_catalog_aside(running.indexer)
                     except* Exception as group:
-                        _log.exception("indexing of %s stopped", running.indexer.root, exc_info=group)
+                        _log.error("indexing of %s stopped", running.indexer.root, exc_info=group)
+                        running.indexer.failed(_leaf(group))
                     await trio.sleep(_RESTART_SECONDS)
         finally:
             running.ended.set()
@@ -244,15 +263,37 @@ class WorkspaceService:
                 _log.warning("%s is damaged (%s) and is left alone; index its folder again", file, error)
         return roots
 
-    def _set_catalog_aside(self, root: Path) -> None:
-        path = self._store_folder(root) / "catalog.sqlite3"
-        if path.exists():
-            set_aside(path, "damaged")
+    def _forget(self, root: Path) -> None:
+        folder = self._store_folder(root)
+        (folder / "workspace.json").unlink(missing_ok=True)
+        sync_folder(folder)
+
+    async def _set_catalog_aside(self, indexer: WorkspaceIndexer) -> None:
+        path = self._store_folder(indexer.root) / "catalog.sqlite3"
+        try:
+            await trio.to_thread.run_sync(set_aside, path, "damaged")
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            indexer.failed(error)
 
 
 async def _cancel_after(event: trio.Event, scope: trio.CancelScope) -> None:
     await event.wait()
     scope.cancel()
+
+
+def _leaf(error: BaseException) -> BaseException:
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:
+        return False
 
 
 def _resolved(path: Path) -> Path:

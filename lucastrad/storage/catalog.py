@@ -6,17 +6,19 @@ used twice, so that derived indexes can replay what came after the number they h
 
 import sqlite3
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 
-from lucastrad.storage.sqlite import StoreCorrupt, connect, transaction, translated_errors
+from lucastrad.storage.sqlite import StoreCorrupt, connect, transaction, translated_errors, translated_values
 from lucastrad.types import Chunk, FileReport, FileState, Stat, StoredChunk
 
 SCHEMA_VERSION = 1
+"""Raise it with every change to the tables, or to how files are cut: a catalog of another version is built anew."""
+_IDLE_READERS = 4
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta(key TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
@@ -26,6 +28,7 @@ CREATE TABLE IF NOT EXISTS files(
     inode INTEGER NOT NULL, hash BLOB NOT NULL, first_chunk INTEGER NOT NULL, last_chunk INTEGER NOT NULL,
     seq INTEGER NOT NULL);
 CREATE INDEX IF NOT EXISTS files_by_chunk ON files(first_chunk);
+CREATE INDEX IF NOT EXISTS files_by_seq ON files(seq);
 CREATE TABLE IF NOT EXISTS chunks(
     id INTEGER PRIMARY KEY, file INTEGER NOT NULL, start_line INTEGER NOT NULL, end_line INTEGER NOT NULL,
     symbol TEXT NOT NULL, kind TEXT NOT NULL, key BLOB NOT NULL, embedded_seq INTEGER);
@@ -133,7 +136,7 @@ class Catalog:
     def _prepare(self) -> None:
         self._writer.executescript(_SCHEMA)
         with transaction(self._writer):
-            for key, value in (("version", SCHEMA_VERSION), ("seq", 0), ("next_chunk", 1), ("scanned", 0)):
+            for key, value in (("version", SCHEMA_VERSION), ("seq", 0), ("next_chunk", 1), ("rules", 0)):
                 self._writer.execute("INSERT OR IGNORE INTO meta VALUES (?, ?)", (key, value))
         if self._meta("version") != SCHEMA_VERSION:
             raise StoreCorrupt(f"catalog version {self._meta('version')}, this daemon writes {SCHEMA_VERSION}")
@@ -172,8 +175,8 @@ class Catalog:
                 [(s.size_bytes, s.mtime_ns, s.ctime_ns, s.inode, path) for path, s in files],
             )
 
-    def mark_embedded(self, ids: Sequence[int]) -> tuple[int, set[int]]:
-        """Note that these chunks' vectors are in the cache; returns (seq, those that still exist)."""
+    def mark_embedded(self, ids: Sequence[int]) -> set[int]:
+        """Note that these chunks' vectors are in the cache; returns those that still exist."""
         with self._write_lock, transaction(self._writer):
             seq = self._next_seq()
             alive: set[int] = set()
@@ -181,25 +184,22 @@ class Catalog:
                 cursor = self._writer.execute("UPDATE chunks SET embedded_seq=? WHERE id=?", (seq, chunk))
                 if cursor.rowcount:
                     alive.add(chunk)
-            return seq, alive
+            return alive
 
-    def mark_unembedded(self, ids: Iterable[int] | None = None) -> None:
-        """Put chunks (all when None) back in line for embedding."""
+    def mark_unembedded(self, ids: Iterable[int]) -> None:
+        """Put chunks back in line for embedding."""
         with self._write_lock, transaction(self._writer):
-            if ids is None:
-                self._writer.execute("UPDATE chunks SET embedded_seq=NULL")
-            else:
-                self._writer.executemany("UPDATE chunks SET embedded_seq=NULL WHERE id=?", [(i,) for i in ids])
+            self._writer.executemany("UPDATE chunks SET embedded_seq=NULL WHERE id=?", [(i,) for i in ids])
 
     def forget_deletions(self, through_seq: int) -> None:
         """Drop the deletions that every derived index has applied."""
         with self._write_lock, transaction(self._writer):
             self._writer.execute("DELETE FROM deletions WHERE seq <= ?", (through_seq,))
 
-    def set_scanned(self) -> None:
-        """Note that one full scan was indexed to its end."""
+    def set_rules(self, digest: int) -> None:
+        """Note under which rules every file was last looked at."""
         with self._write_lock, transaction(self._writer):
-            self._set_meta("scanned", 1)
+            self._set_meta("rules", digest)
 
     def _insert(self, file: IndexedFile, span: ChunkSpan, seq: int) -> None:
         stat = file.stat
@@ -258,11 +258,11 @@ class Catalog:
             (value,) = reader.execute("SELECT value FROM meta WHERE key='seq'").fetchone()
             return int(value)
 
-    def was_scanned(self) -> bool:
-        """Whether a full scan was ever indexed to its end."""
+    def rules(self) -> int:
+        """The digest that `set_rules` was given last; 0 for none."""
         with self._reader() as reader:
-            (value,) = reader.execute("SELECT value FROM meta WHERE key='scanned'").fetchone()
-            return bool(value)
+            (value,) = reader.execute("SELECT value FROM meta WHERE key='rules'").fetchone()
+            return int(value)
 
     def chunks(self, ids: Sequence[int]) -> dict[int, StoredChunk]:
         """The chunks that (still) exist, by id."""
@@ -286,19 +286,11 @@ class Catalog:
         """The chunk of `path` that holds 1-based `line`, or the nearest before it."""
         with self._reader() as reader:
             row = reader.execute(
-                f"SELECT {_CHUNK_COLUMNS} WHERE f.path = ? ORDER BY c.start_line > ?, abs(c.start_line - ?) LIMIT 1",
+                f"SELECT {_CHUNK_COLUMNS} WHERE f.path = ? AND c.id BETWEEN f.first_chunk AND f.last_chunk"
+                " ORDER BY c.start_line > ?, abs(c.start_line - ?) LIMIT 1",
                 (path, line, line),
             ).fetchone()
             return StoredChunk(*row) if row else None
-
-    def known_files(self) -> dict[str, KnownFile]:
-        """Every file (and folder skipped as a whole) by path."""
-        with self._reader() as reader:
-            rows = reader.execute("SELECT path, size, mtime_ns, ctime_ns, inode, state, reason FROM files")
-            return {
-                path: KnownFile(Stat(size, mtime, ctime, inode), FileState(state), reason)
-                for path, size, mtime, ctime, inode, state, reason in rows
-            }
 
     def known_file(self, path: str) -> KnownFile | None:
         """One file's entry."""
@@ -307,12 +299,6 @@ class Catalog:
                 "SELECT size, mtime_ns, ctime_ns, inode, state, reason FROM files WHERE path=?", (path,)
             ).fetchone()
             return KnownFile(Stat(*row[:4]), FileState(row[4]), row[5]) if row else None
-
-    def known_below(self, folder: str) -> list[str]:
-        """Paths below `folder` (which ends in `/`)."""
-        with self._reader() as reader:
-            rows = reader.execute("SELECT path FROM files WHERE path >= ? AND path < ?", (folder, folder[:-1] + "0"))
-            return [path for (path,) in rows]
 
     def hashes(self, paths: Sequence[str]) -> dict[str, bytes]:
         """Content hashes of indexed files."""
@@ -324,13 +310,25 @@ class Catalog:
             )
             return dict(rows.fetchall())
 
-    def spans(self) -> list[tuple[str, str, ChunkSpan]]:
-        """(path, language, chunk ids) of every file with chunks, by ascending id."""
+    def spans(self, folder: str = "", languages: Collection[str] = ()) -> list[tuple[str, ChunkSpan]]:
+        """(path, chunk ids) of every file with chunks, by ascending id: below `folder`, in one of `languages`."""
+        where, values = "first_chunk > 0", []
+        if folder:
+            where += " AND path >= ? AND path < ?"
+            values += [f"{folder}/", f"{folder}0"]
+        if languages:
+            where += f" AND language IN ({','.join('?' * len(languages))})"
+            values += list(languages)
         with self._reader() as reader:
             rows = reader.execute(
-                "SELECT path, language, first_chunk, last_chunk FROM files WHERE first_chunk > 0 ORDER BY first_chunk"
+                f"SELECT path, first_chunk, last_chunk FROM files WHERE {where} ORDER BY first_chunk", values
             )
-            return [(path, language, ChunkSpan(first, last)) for path, language, first, last in rows]
+            return [(path, ChunkSpan(first, last)) for path, first, last in rows]
+
+    def languages(self) -> set[str]:
+        """Every language that an indexed file has."""
+        with self._reader() as reader:
+            return {name for (name,) in reader.execute("SELECT DISTINCT language FROM files WHERE first_chunk > 0")}
 
     def pending(self, after_id: int, limit: int) -> list[PendingChunk]:
         """Chunks without a vector, by ascending id."""
@@ -403,14 +401,18 @@ class Catalog:
     def _reader(self) -> Iterator[sqlite3.Connection]:
         with self._readers_lock:
             connection = self._readers.pop() if self._readers else None
-        with translated_errors():
+        with translated_values():
             if connection is None:
                 connection = connect(self._path, durable=False, read_only=True)
             try:
                 yield connection
             finally:
                 with self._readers_lock:
-                    self._readers.append(connection)
+                    if len(self._readers) < _IDLE_READERS:
+                        self._readers.append(connection)
+                        connection = None
+                if connection is not None:
+                    connection.close()
 
     def close(self) -> None:
         """Close every connection; committed data needs no flush."""

@@ -7,6 +7,7 @@ tantivy only splits at blanks.
 
 import json
 import logging
+import mmap
 import shutil
 import threading
 import zlib
@@ -60,23 +61,32 @@ class KeywordIndex:
         self.reached = 0
         """Catalog sequence number up to which commits are searchable after a restart."""
         ensure_private_folder(folder)
-        self._index = self._open_verified() or self._create()
-        self._writer = self._open_writer()
+        self.behind = False
+        """What was added does not follow on what is committed: replay from `reached`, after `begin_replay`."""
+        self._writer: tantivy.IndexWriter | None = None
+        with _as_unavailable():
+            self._index = self._open_verified() or self._create()
 
     # --- writing ---------------------------------------------------------------------------------
 
-    # Each raises StoreUnavailable when tantivy cannot write (disk full): the index then stands at its
-    # last commit, and the caller replays from `reached` once there is room.
+    # Each raises StoreUnavailable when tantivy cannot write (disk full): the index then stands at its last
+    # commit, and is `behind` until the caller has replayed what came after `reached`.
+
+    def begin_replay(self) -> None:
+        """What is added from now on follows on `reached`."""
+        with self._lock:
+            self._writer = None
+            self.behind = False
 
     def delete(self, groups: Iterable[int]) -> None:
         """Remove file versions, from the next commit on."""
-        with self._writing():
+        with self._writing() as writer:
             for group in groups:
-                self._writer.delete_documents_by_term("group", group)
+                writer.delete_documents_by_term("group", group)
 
     def add(self, chunks: Iterable[KeywordChunk]) -> None:
         """Add chunks, from the next commit on. Delete their groups first when replaying."""
-        with self._writing():
+        with self._writing() as writer:
             for chunk in chunks:
                 document = tantivy.Document()
                 document.add_unsigned("chunk", chunk.id)
@@ -84,45 +94,45 @@ class KeywordIndex:
                 document.add_text(Field.BODY, chunk.body)
                 document.add_text(Field.SYMBOL, chunk.symbol)
                 document.add_text(Field.PATH, chunk.path)
-                self._writer.add_document(document)
+                writer.add_document(document)
 
     def commit(self, seq: int) -> None:
         """Make everything up to catalog transaction `seq` searchable and durable."""
-        with self._writing():
-            self._writer.commit()
+        with self._writing() as writer:
+            if self.behind:
+                raise StoreUnavailable("the keyword index has lost what was added; it is replayed from the catalog")
+            writer.commit()
             self._index.reload()
-            publish(self._folder / "state.json", json.dumps({"format": _FORMAT, "seq": seq}).encode())
+            state = {"format": _FORMAT, "seq": seq, "crc": _state_crc(seq)}
+            publish(self._folder / "state.json", json.dumps(state).encode())
             self.reached = seq
 
     def clear(self) -> None:
         """Empty the index: the caller replays the catalog from 0."""
-        with self._lock:
-            del self._writer
+        with self._lock, _as_unavailable():
+            self._writer = None
             self._index = self._create()
-            self._writer = self._open_writer()
 
     def close(self) -> None:
         """Stop the writer; what was not committed is replayed from the catalog next time."""
         with self._lock:
-            self._writer.rollback()
-            self._writer.wait_merging_threads()
-            del self._writer
+            writer, self._writer = self._writer, None
+            if writer is not None:
+                with suppress(ValueError):  # a writer that an I/O error has killed
+                    writer.rollback()
+                    writer.wait_merging_threads()
 
     @contextmanager
-    def _writing(self) -> Iterator[None]:
-        with self._lock:
+    def _writing(self) -> Iterator["tantivy.IndexWriter"]:
+        with self._lock, _as_unavailable():
             try:
-                yield
-            except Exception as error:  # tantivy raises plain ValueError, and kills its writer, on any I/O error
-                with suppress(Exception):
-                    del self._writer
-                    self._writer = self._open_writer()
-                raise StoreUnavailable(
-                    f"the keyword index cannot be written ({error}); free disk space: indexing resumes by itself"
-                ) from error
-
-    def _open_writer(self) -> "tantivy.IndexWriter":
-        return self._index.writer(heap_size=_HEAP_BYTES, num_threads=1)
+                if self._writer is None:
+                    self._writer = self._index.writer(heap_size=_HEAP_BYTES, num_threads=1)
+                yield self._writer
+            except BaseException:
+                self._writer = None  # releases tantivy's lock; the next call opens another
+                self.behind = True
+                raise
 
     # --- reading ---------------------------------------------------------------------------------
 
@@ -150,11 +160,14 @@ class KeywordIndex:
     def _open_verified(self) -> "tantivy.Index | None":
         try:
             state = json.loads((self._folder / "state.json").read_bytes())
-            if state["format"] != _FORMAT:
-                return None
+            seq = int(state["seq"])
+            if state["format"] != _FORMAT or state["crc"] != _state_crc(seq):
+                raise ValueError("state.json is of another format, or damaged")
             _verify(self._folder)
             index = tantivy.Index.open(str(self._folder))
-            self.reached = int(state["seq"])
+            if index.schema != self._schema:
+                raise ValueError("the schema is another one")
+            self.reached = seq
         except FileNotFoundError:
             return None
         except (OSError, ValueError, KeyError, TypeError) as error:
@@ -167,6 +180,23 @@ class KeywordIndex:
         ensure_private_folder(self._folder)
         self.reached = 0
         return tantivy.Index(self._schema, path=str(self._folder))
+
+
+@contextmanager
+def _as_unavailable() -> Iterator[None]:
+    """tantivy raises plain ValueError, and kills its writer, on any I/O error."""
+    try:
+        yield
+    except StoreUnavailable:
+        raise
+    except (ValueError, OSError) as error:
+        raise StoreUnavailable(
+            f"the keyword index cannot be written ({error}); free disk space: indexing resumes by itself"
+        ) from error
+
+
+def _state_crc(seq: int) -> int:
+    return zlib.crc32(b"%d %d" % (_FORMAT, seq))
 
 
 def _schema() -> "tantivy.Schema":
@@ -195,10 +225,11 @@ def _verify(folder: Path) -> None:
 
 
 def _verify_file(path: Path) -> None:
-    data = path.read_bytes()
-    if int.from_bytes(data[-4:], "little") != _FOOTER_MAGIC:
-        raise ValueError(f"{path.name} has no footer")
-    length = int.from_bytes(data[-8:-4], "little")
-    footer = json.loads(data[-8 - length : -8])
-    if zlib.crc32(memoryview(data)[: -8 - length]) != footer["crc"]:
-        raise ValueError(f"{path.name} fails its checksum")
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        if int.from_bytes(data[-4:], "little") != _FOOTER_MAGIC:
+            raise ValueError(f"{path.name} has no footer")
+        length = int.from_bytes(data[-8:-4], "little")
+        footer = json.loads(data[-8 - length : -8])
+        with memoryview(data) as view, view[: -8 - length] as body:
+            if zlib.crc32(body) != footer["crc"]:
+                raise ValueError(f"{path.name} fails its checksum")

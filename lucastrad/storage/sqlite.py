@@ -1,5 +1,6 @@
 """SQLite connections as every store here opens them, and its errors in the user's words."""
 
+import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,6 +9,8 @@ from pathlib import Path
 from lucastra_protocol.errors import ErrorCode, LucAstraError
 
 _CORRUPT = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+_DAMAGE = re.compile(r"Could not decode to UTF-8|no such (?:column|table)|has no column named")
+"""What the sqlite3 module says, with no telling code, of a text column or a schema that was overwritten."""
 _FULL = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY)
 
 
@@ -57,9 +60,11 @@ def translated_errors() -> Iterator[None]:
     """Turn SQLite's errors into the two that callers act on."""
     try:
         yield
+    except UnicodeDecodeError as error:  # the message of an error that quotes a damaged schema
+        raise StoreCorrupt(str(error)) from error
     except sqlite3.DatabaseError as error:
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-        if code in _CORRUPT:
+        if code in _CORRUPT or _DAMAGE.search(str(error)):
             raise StoreCorrupt(str(error)) from error
         if code in _FULL:
             raise StoreUnavailable(
@@ -67,6 +72,16 @@ def translated_errors() -> Iterator[None]:
                 " LucAstra folder: indexing resumes by itself"
             ) from error
         raise
+
+
+@contextmanager
+def translated_values() -> Iterator[None]:
+    """`translated_errors` for reading: a value that no writer has written is damage too."""
+    with translated_errors():
+        try:
+            yield
+        except ValueError as error:
+            raise StoreCorrupt(str(error)) from error
 
 
 def set_aside(path: Path, label: str) -> Path:

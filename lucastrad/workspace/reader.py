@@ -197,7 +197,7 @@ def _read_at_most(fd: int, limit: int) -> bytes:
 
 
 def _stat(info: os.stat_result) -> Stat:
-    return Stat(info.st_size, info.st_mtime_ns, info.st_ctime_ns, info.st_ino)
+    return Stat.of(info)
 
 
 def _age_ns(info: os.stat_result, now_ns: int) -> int:

@@ -310,7 +310,7 @@ class _Walk:
             return Skipped(path, EMPTY, 0)
         if size > self._rules.max_file_bytes:
             return Skipped(path, self._too_large, size)
-        return Candidate(path, Stat(size, info.st_mtime_ns, info.st_ctime_ns, info.st_ino), wanted)
+        return Candidate(path, Stat.of(info), wanted)
 
     def _default_reason(self, name: str) -> str | None:
         reason = defaults.file_reason(name) or generated.name_reason(name)

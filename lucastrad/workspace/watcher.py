@@ -113,6 +113,11 @@ class Watcher:
         while True:
             yield await self.receive()
 
+    @property
+    def pending(self) -> bool:
+        """Whether something changed that `receive` has not handed out yet."""
+        return self._pending.waiting
+
     def rescanned(self, seconds: float) -> None:
         """Take note of what a rescan cost; it sets the pace of polling."""
         self._rescan_seconds = seconds
@@ -221,6 +226,11 @@ class _Pending:
         if events.lost or events.repository or self._too_many:
             self._rescan_since = min(self._rescan_since, now)
         self._arrived.set()
+
+    @property
+    def waiting(self) -> bool:
+        """Whether `take` has, or will have, something to hand out."""
+        return bool(self._paths) or self._rescan_now or self._rescan_since < math.inf
 
     def rescan(self) -> None:
         """Ask for a rescan without waiting for quiet."""

@@ -60,6 +60,8 @@ class ExactIndex:
         self._reached = 0
         self._unsaved = 0
         ensure_private_folder(folder)
+        for left_over in folder.glob(f".{self._path.name}.*"):  # of a daemon that was killed while saving
+            left_over.unlink()
         base = self._open_verified()
         self._blocks: list[_Block] = [base] if base else []
 
@@ -82,7 +84,8 @@ class ExactIndex:
                 code=ErrorCode.SPACE_MISMATCH,
             )
         with self._lock:
-            new = [row for row, chunk in enumerate(ids.tolist()) if not self._holds(chunk)]
+            newest = max((int(block.ids[block.size - 1]) for block in self._blocks if block.size), default=0)
+            new = [row for row, chunk in enumerate(ids.tolist()) if chunk > newest or self.vector(chunk) is None]
             ids, vectors = ids[new], vectors[new]
             self._unsaved += len(ids)
             while len(ids):
@@ -112,7 +115,7 @@ class ExactIndex:
             size = block.size
             eligible = block.alive[:size]
             if within is not None:
-                eligible = eligible & _covered(block.ids[:size], within)
+                eligible = eligible & covered(block.ids[:size], within)
             scores = block.rows[:size] @ query
             scores[~eligible] = -np.inf
             top = np.argpartition(scores, -limit)[-limit:] if size > limit else np.arange(size)
@@ -135,7 +138,7 @@ class ExactIndex:
             ids = _joined([b.ids[rows] for b, rows in zip(self._blocks, live, strict=True)], np.empty(0, np.int64))
             empty = np.empty((0, self._space.dimensions), np.float32)
             vectors = _joined([b.rows[rows] for b, rows in zip(self._blocks, live, strict=True)], empty)
-            crc = zlib.crc32(vectors.data, zlib.crc32(ids.data)) if len(ids) else 0
+            crc = zlib.crc32(vectors.data, zlib.crc32(ids.data, self._stamp_crc(seq, len(ids))))
             header = json.dumps(
                 {"format": _FORMAT, "seq": seq, "rows": len(ids), "crc": crc, "space": self._space.identity}
             )
@@ -154,11 +157,6 @@ class ExactIndex:
     def __len__(self) -> int:
         return sum(int(np.count_nonzero(block.alive[: block.size])) for block in self._blocks)
 
-    def _holds(self, chunk: int) -> bool:
-        if not self._blocks or chunk > max(int(b.ids[b.size - 1]) if b.size else 0 for b in self._blocks):
-            return False
-        return self.vector(chunk) is not None
-
     def _block_for(self, first_id: int) -> _Block:
         """The last block, or a new one where that is full, is mapped, or would lose its order."""
         last = self._blocks[-1] if self._blocks else None
@@ -166,6 +164,9 @@ class ExactIndex:
             last = _Block.empty(self._space.dimensions)
             self._blocks.append(last)
         return last
+
+    def _stamp_crc(self, seq: int, rows: int) -> int:
+        return zlib.crc32(f"{seq} {rows} {self._space.identity}".encode())
 
     def _open_verified(self) -> _Block | None:
         """Map the file; None where it is missing or empty; a damaged one is dropped."""
@@ -177,13 +178,12 @@ class ExactIndex:
                 raise ValueError("another format or vector space")
             if self._path.stat().st_size != _HEADER_BYTES + rows * (8 + 4 * dimensions):
                 raise ValueError("unexpected size")
-            if rows == 0:
-                self._reached = int(header["seq"])
-                return None
             raw = np.memmap(self._path, np.uint8, "r")
-            if zlib.crc32(raw.data[_HEADER_BYTES:]) != header["crc"]:
+            if zlib.crc32(raw.data[_HEADER_BYTES:], self._stamp_crc(int(header["seq"]), rows)) != header["crc"]:
                 raise ValueError("checksum mismatch")
             self._reached = int(header["seq"])
+            if rows == 0:
+                return None
         except FileNotFoundError:
             return None
         except (OSError, ValueError, KeyError, TypeError) as error:
@@ -199,7 +199,7 @@ _HEADER_BYTES = 256
 _T = TypeVar("_T", bound=np.generic)
 
 
-def _covered(ids: NDArray[np.int64], spans: Sequence[ChunkSpan]) -> NDArray[np.bool_]:
+def covered(ids: NDArray[np.int64], spans: Sequence[ChunkSpan]) -> NDArray[np.bool_]:
     """Which ids lie in one of the sorted, disjoint spans."""
     if not spans:
         return np.zeros(len(ids), np.bool_)

@@ -1,0 +1,81 @@
+"""The packaged model: unit vectors, the same every time, near for what means alike."""
+
+from functools import cache
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lucastrad.embeddings.static import SPACE, StaticModel
+from lucastrad.types import Passage
+
+RETRY = Passage("net/retry.py", "retry_with_backoff", "def retry_with_backoff(call):\n    time.sleep(2 ** attempt)\n")
+TOTAL = Passage(
+    "shop/basket.py", "Basket.total_price", "def total_price(self):\n    return sum(item.price for item in items)\n"
+)
+PARSE = Passage("config/json.py", "parse_config", "def parse_config(text):\n    return json.loads(text)\n")
+PASSAGES = [RETRY, TOTAL, PARSE]
+
+
+@cache
+def _shared() -> StaticModel:
+    """Maps the half-precision table, which loads at once."""
+    return StaticModel.load(for_passages=False)
+
+
+@pytest.fixture
+def model() -> StaticModel:
+    return _shared()
+
+
+def test_vectors_have_length_one_and_are_the_same_every_time(model: StaticModel) -> None:
+    vectors = model.embed_passages(PASSAGES)
+    assert vectors.shape == (3, SPACE.dimensions)
+    assert vectors.dtype == np.float32
+    assert np.linalg.norm(vectors, axis=1) == pytest.approx(1.0)
+    assert np.array_equal(vectors, model.embed_passages(PASSAGES))
+    assert np.array_equal(vectors, StaticModel.load(for_passages=False).embed_passages(PASSAGES))
+
+
+def test_both_precisions_of_the_table_say_the_same(model: StaticModel) -> None:
+    assert np.allclose(StaticModel.load(for_passages=True).embed_passages(PASSAGES), model.embed_passages(PASSAGES))
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.text(max_size=60), min_size=1, max_size=6))
+def test_a_batch_is_its_passages_one_by_one(texts: list[str]) -> None:
+    model = _shared()
+    passages = [Passage("a.py", "", text) for text in texts]
+    together = model.embed_passages(passages)
+    alone = np.concatenate([model.embed_passages([passage]) for passage in passages])
+    assert np.array_equal(together, alone)
+
+
+@pytest.mark.parametrize("text", ["", "   ", "!?…", "\n\n", "----"])
+def test_no_word_is_the_zero_vector(model: StaticModel, text: str) -> None:
+    assert not model.embed_query(text).any()
+    assert not model.embed_passages([Passage("", "", text)]).any()
+
+
+def test_no_passages_are_no_vectors(model: StaticModel) -> None:
+    assert model.embed_passages([]).shape == (0, SPACE.dimensions)
+
+
+@pytest.mark.parametrize(
+    ("question", "answer"),
+    [
+        ("how are failed calls repeated after a wait?", RETRY),
+        ("what does everything in the basket cost?", TOTAL),
+        ("where is the configuration read from JSON?", PARSE),
+        ("parseConfig", PARSE),
+    ],
+)
+def test_a_question_is_nearer_to_its_answer_than_to_others(model: StaticModel, question: str, answer: Passage) -> None:
+    cosines = model.embed_passages(PASSAGES) @ model.embed_query(question)
+    assert PASSAGES[int(np.argmax(cosines))] == answer
+
+
+def test_the_spelling_of_an_identifier_does_not_matter(model: StaticModel) -> None:
+    spelled = [model.embed_query(name) for name in ("parse_config", "parseConfig", "ParseConfig", "PARSE_CONFIG")]
+    assert all(np.allclose(spelled[0], other, atol=1e-6) for other in spelled)
