@@ -6,14 +6,20 @@ Each feature adds to a component of its own, so that a hit's score can be explai
 """
 
 import re
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
-from lucastrad.search.query import ParsedQuery
-from lucastrad.text.words import terms
+from lucastrad.search.query import ParsedQuery, WordFamilies
 from lucastrad.types import SearchMode
+
+_T = TypeVar("_T")
 
 COSINE_WEIGHT = 0.6
 KEYWORD_WEIGHT = 0.3
+COSINE_FLOOR = 0.45
+"""In a hybrid search, for passages that share no word with the query: made-up words (`zzzzqqq`) have a cosine of
+0.38 to 0.42 with the nearest passage of Django, the answers to questions about it 0.5 and more."""
 SYMBOL_EXACT = 0.5
 SYMBOL_LAST = 0.35
 SYMBOL_WORDS = 0.12
@@ -23,8 +29,6 @@ EXAMPLE_PENALTY = -0.06
 PROSE_PENALTY = -0.05
 FILE_WEIGHT = 0.15
 _FILE_CHUNKS = 3
-_SHORTEST_PREFIX = 4
-"""`hash` and `hasher` are of one family; `in` and `index` are not."""
 
 _TEST_PATH = re.compile(
     r"(^|/)(tests?|testing|specs?|__tests__|testdata|fixtures)/"  # in a folder of tests
@@ -55,8 +59,10 @@ class Outline:
     kind: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # frozen ones take three times as long to make, and a search makes hundreds
 class Ranked:
+    """A candidate with its score and what that is made of."""
+
     chunk: int
     path: str
     score: float
@@ -64,46 +70,60 @@ class Ranked:
 
 
 def rank(
-    query: ParsedQuery, mode: SearchMode, candidates: list[Candidate], outlines: dict[int, Outline]
+    query: ParsedQuery,
+    mode: SearchMode,
+    candidates: Iterable[Candidate],
+    outlines: dict[int, Outline],
+    *,
+    best_bm25: float,
 ) -> list[Ranked]:
-    """Score and order candidates, best first; those without an outline were deleted meanwhile."""
-    best_bm25 = max((c.bm25 for c in candidates if c.bm25 is not None), default=1.0)
+    """Score and order candidates, best first; those without an outline were deleted meanwhile.
+
+    `best_bm25` is the best of the whole search, so that scores of several workspaces can be compared. What
+    scores nothing, or was found only by a cosine under COSINE_FLOOR, is no hit.
+    """
+    features = _Features(query)
     ranked = []
     for candidate in candidates:
         outline = outlines.get(candidate.chunk)
-        if outline is None:
+        if outline is None or (mode is SearchMode.HYBRID and _is_noise(candidate)):
             continue
         components = _base(mode, candidate, best_bm25)
-        components.update(_features(query, outline))
+        components |= features.of(outline)
         ranked.append(Ranked(candidate.chunk, outline.path, sum(components.values()), components))
+    ranked = [item for item in ranked if item.score > 0]
+    _add_file_evidence(ranked)
     ranked.sort(key=lambda item: (-item.score, item.path, item.chunk))
-    return _with_file_evidence(ranked)
+    return ranked
 
 
-def _with_file_evidence(ranked: list[Ranked]) -> list[Ranked]:
+def _add_file_evidence(ranked: list[Ranked]) -> None:
     """Lift the hits of files in which more passages match: where a thing is done, it is spoken of repeatedly."""
-    others: dict[str, list[float]] = {}
+    of_files: dict[str, list[Ranked]] = {}
     for item in ranked:
-        others.setdefault(item.path, []).append(item.score)
-    lifted = []
-    for item in ranked:
-        scores = others[item.path][: _FILE_CHUNKS + 1]
-        evidence = FILE_WEIGHT * sum(max(0.0, score) for score in scores[1:]) / _FILE_CHUNKS
-        components = item.components | {"file": evidence} if evidence else item.components
-        lifted.append(Ranked(item.chunk, item.path, item.score + evidence, components))
-    lifted.sort(key=lambda item: (-item.score, item.path, item.chunk))
-    return lifted
+        of_files.setdefault(item.path, []).append(item)
+    for items in of_files.values():
+        if len(items) > 1:
+            others = sorted((item.score for item in items), reverse=True)[1 : _FILE_CHUNKS + 1]
+            evidence = FILE_WEIGHT * sum(others) / _FILE_CHUNKS
+            for item in items:
+                item.score += evidence
+                item.components["file"] = evidence
 
 
-def one_per_file_first(ranked: list[Ranked], limit: int) -> list[Ranked]:
+def one_per_file_first(ranked: Sequence[_T], limit: int, file: Callable[[_T], Hashable]) -> list[_T]:
     """The best hit of each file, then the rest: ten passages of one file hide nine others."""
-    seen: set[str] = set()
-    firsts: list[Ranked] = []
-    rest: list[Ranked] = []
+    seen: set[Hashable] = set()
+    firsts: list[_T] = []
+    rest: list[_T] = []
     for item in ranked:
-        (rest if item.path in seen else firsts).append(item)
-        seen.add(item.path)
+        (rest if file(item) in seen else firsts).append(item)
+        seen.add(file(item))
     return (firsts + rest)[:limit]
+
+
+def _is_noise(candidate: Candidate) -> bool:
+    return candidate.bm25 is None and candidate.cosine is not None and candidate.cosine < COSINE_FLOOR
 
 
 def _base(mode: SearchMode, candidate: Candidate, best_bm25: float) -> dict[str, float]:
@@ -117,36 +137,41 @@ def _base(mode: SearchMode, candidate: Candidate, best_bm25: float) -> dict[str,
     return components
 
 
-def _features(query: ParsedQuery, outline: Outline) -> dict[str, float]:
-    found: dict[str, float] = {}
-    symbol = outline.symbol.lower()
-    if symbol and query.symbols:
-        last = re.split(r"[.:#/ ]", symbol)[-1]
-        if symbol in query.symbols:
-            found["symbol"] = SYMBOL_EXACT
-        elif last in query.symbols:
-            found["symbol"] = SYMBOL_LAST
-    if "symbol" not in found and query.words:
-        found["symbol"] = SYMBOL_WORDS * _overlap(query.words, outline.symbol)
-    if query.words:
-        found["path"] = PATH_WORDS * _overlap(query.words, outline.path)
-    if _TEST_PATH.search(outline.path) and not query.words & _TEST_QUERY:
-        found["test"] = TEST_PENALTY
-    if _EXAMPLE_PATH.search(outline.path):
-        found["example"] = EXAMPLE_PENALTY
-    if outline.language in _PROSE:
-        found["prose"] = PROSE_PENALTY
-    return {name: value for name, value in found.items() if value}
+class _Features:
+    """The features of one query's candidates; a path, which many of them share, is judged once."""
 
+    def __init__(self, query: ParsedQuery) -> None:
+        self._symbols = query.symbols
+        self._asks_for_tests = bool(query.words & _TEST_QUERY)
+        self._families = WordFamilies(query.words)
+        self._of_paths: dict[str, dict[str, float]] = {}
 
-def _overlap(words: frozenset[str], text: str) -> float:
-    """Share of the query's words that `text` names, whole or as the beginning of a longer word or the other way."""
-    named = terms(text)
-    return sum(any(_same_word(word, name) for name in named) for word in words) / len(words)
+    def of(self, outline: Outline) -> dict[str, float]:
+        """Component name → what it adds; without zeros."""
+        found = self._of_paths.get(outline.path)
+        if found is None:
+            found = self._of_paths[outline.path] = self._of_path(outline)
+        if outline.symbol and (symbol := self._of_symbol(outline.symbol)):
+            found = found | {"symbol": symbol}
+        return found
 
+    def _of_path(self, outline: Outline) -> dict[str, float]:
+        found: dict[str, float] = {}
+        if named := self._families.share_named(outline.path):
+            found["path"] = PATH_WORDS * named
+        if not self._asks_for_tests and _TEST_PATH.search(outline.path):
+            found["test"] = TEST_PENALTY
+        if _EXAMPLE_PATH.search(outline.path):
+            found["example"] = EXAMPLE_PENALTY
+        if outline.language in _PROSE:
+            found["prose"] = PROSE_PENALTY
+        return found
 
-def _same_word(one: str, other: str) -> bool:
-    if one == other:
-        return True
-    shorter = min(len(one), len(other))
-    return shorter >= _SHORTEST_PREFIX and one[:shorter] == other[:shorter]
+    def _of_symbol(self, symbol: str) -> float:
+        if self._symbols:
+            lower = symbol.lower()
+            if lower in self._symbols:
+                return SYMBOL_EXACT
+            if re.split(r"[.:#/ ]", lower)[-1] in self._symbols:
+                return SYMBOL_LAST
+        return SYMBOL_WORDS * self._families.share_named(symbol)

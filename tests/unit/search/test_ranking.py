@@ -1,0 +1,156 @@
+"""Fusion and the features of code search, case by case."""
+
+import pytest
+
+from lucastrad.search.query import WordFamilies, parse
+from lucastrad.search.ranking import COSINE_FLOOR, Candidate, Outline, Ranked, one_per_file_first, rank
+from lucastrad.types import SearchMode
+
+HYBRID, VECTOR, KEYWORD = SearchMode.HYBRID, SearchMode.VECTOR, SearchMode.KEYWORD
+Found = tuple[str, str, str, float | None, float | None]
+"""(path, language, symbol, cosine, BM25)."""
+
+
+def ranked(query: str, found: list[Found], mode: SearchMode = HYBRID) -> list[Ranked]:
+    outlines = {n: Outline(*shown, "function") for n, (*shown, _, _) in enumerate(found)}
+    candidates = [Candidate(n, cosine, bm25) for n, (*_, cosine, bm25) in enumerate(found)]
+    best = max((found.bm25 for found in candidates if found.bm25 is not None), default=1.0)
+    return rank(parse(query), mode, candidates, outlines, best_bm25=best)
+
+
+def check(query: str, found: list[Found], expected: list[str], mode: SearchMode = HYBRID) -> None:
+    assert [item.path for item in ranked(query, found, mode)] == expected
+
+
+def test_found_by_both_beats_found_by_one() -> None:
+    check(
+        "how it is done",
+        [("a.py", "python", "", 0.6, None), ("b.py", "python", "", None, 9.0), ("c.py", "python", "", 0.6, 9.0)],
+        ["c.py", "a.py", "b.py"],
+    )
+
+
+def test_the_scale_of_bm25_does_not_matter() -> None:
+    def order(scale: float) -> list[str]:
+        bm25 = {"a.py": 3.0, "b.py": 2.0, "c.py": 1.0}
+        return [
+            item.path
+            for item in ranked("how", [(p, "python", "", 0.1 * n, scale * bm25[p]) for n, p in enumerate(bm25)])
+        ]
+
+    assert order(1.0) == order(1000.0)
+
+
+@pytest.mark.parametrize(("mode", "first"), [(VECTOR, "near.py"), (KEYWORD, "worded.py")])
+def test_a_single_mode_ranks_by_its_own_side(mode: SearchMode, first: str) -> None:
+    found: list[Found] = [("near.py", "python", "", 0.9, None), ("worded.py", "python", "", None, 5.0)]
+    side = [item for item in found if (item[3] if mode is VECTOR else item[4]) is not None]
+    check("how", side, [first], mode)
+
+
+def test_the_definition_of_what_was_asked_for_comes_before_its_uses() -> None:
+    check(
+        "load_config",
+        [("use.py", "python", "main", 0.8, 9.0), ("defined.py", "python", "load_config", 0.6, 6.0)],
+        ["defined.py", "use.py"],
+    )
+
+
+def test_the_whole_symbol_beats_its_last_part() -> None:
+    check(
+        "total_price",
+        [("a.py", "python", "Order.total_price", 0.5, 5.0), ("b.py", "python", "total_price", 0.5, 5.0)],
+        ["b.py", "a.py"],
+    )
+
+
+def test_a_qualified_name_finds_its_own_class() -> None:
+    check(
+        "Basket.total_price",
+        [("a.py", "python", "Order.total_price", 0.5, 5.0), ("b.py", "python", "Basket.total_price", 0.5, 5.0)],
+        ["b.py", "a.py"],
+    )
+
+
+def test_words_of_the_path_and_of_the_symbol_count() -> None:
+    same = (0.5, 5.0)
+    check(
+        "retry policy",
+        [("a.py", "python", "", *same), ("net/retry.py", "python", "", *same)],
+        ["net/retry.py", "a.py"],
+    )
+    check("retry policy", [("a.py", "python", "f", *same), ("b.py", "python", "retryPolicy", *same)], ["b.py", "a.py"])
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["tests/unit/retry.py", "test_retry.py", "pkg/retry_test.go", "src/__tests__/retry.ts", "src/retry.spec.ts",
+     "conftest.py", "testdata/retry.py"],
+)  # fmt: skip
+def test_tests_come_after_what_they_test_unless_asked_for(path: str) -> None:
+    found: list[Found] = [(path, "python", "", 0.5, 5.0), ("zzz.py", "python", "", 0.5, 5.0)]
+    check("how", found, ["zzz.py", path])
+    assert "test" not in ranked("how are tests", found)[0].components
+
+
+@pytest.mark.parametrize("path", ["latest/retry.py", "attestation.py", "contest_rules.py", "protest.go"])
+def test_names_that_only_look_like_tests_are_none(path: str) -> None:
+    assert "test" not in ranked("how", [(path, "python", "", 0.5, 5.0)])[0].components
+
+
+def test_examples_and_prose_come_after_code() -> None:
+    same = (0.5, 5.0)
+    check(
+        "how",
+        [("guide.md", "markdown", "", *same), ("examples/a.py", "python", "", *same), ("z.py", "python", "", *same)],
+        ["z.py", "guide.md", "examples/a.py"],
+    )
+
+
+def test_a_score_is_the_sum_of_its_components_and_ties_are_broken_by_place() -> None:
+    for item in ranked("load_config tests", [("tests/load.md", "markdown", "load", 0.5, 5.0)]):
+        assert item.score == pytest.approx(sum(item.components.values()))
+    check("how", [(path, "python", "", 0.5, 5.0) for path in ("c.py", "a.py", "b.py")], ["a.py", "b.py", "c.py"])
+
+
+def test_what_was_deleted_meanwhile_is_left_out() -> None:
+    assert rank(parse("x"), HYBRID, [Candidate(1, cosine=0.5)], {}, best_bm25=1.0) == []
+
+
+def test_the_best_of_each_file_comes_first_and_nothing_else_moves() -> None:
+    def item(path: str, chunk: int) -> Ranked:
+        return Ranked(chunk, path, 1.0 / chunk, {})
+
+    given = [item("a", 1), item("a", 2), item("b", 3), item("a", 4), item("c", 5), item("b", 6)]
+
+    def firsts(limit: int) -> list[int]:
+        return [found.chunk for found in one_per_file_first(given, limit, lambda found: found.path)]
+
+    assert firsts(10) == [1, 3, 5, 2, 4, 6]
+    assert firsts(4) == [1, 3, 5, 2]
+
+
+def test_only_shared_words_or_real_nearness_make_a_hit() -> None:
+    far, near = COSINE_FLOOR - 0.01, COSINE_FLOOR + 0.01
+    found: list[Found] = [("far.py", "python", "", far, None), ("near.py", "python", "", near, None)]
+    check("how", found, ["near.py"])
+    check("how", found, ["near.py", "far.py"], VECTOR)
+    check("how", [("worded.py", "python", "", far, 5.0)], ["worded.py"])
+
+
+def test_scores_of_several_workspaces_are_measured_by_the_best_of_all() -> None:
+    def keyword(best_bm25: float) -> float:
+        outlines = {1: Outline("a.py", "python", "", "function")}
+        (item,) = rank(parse("how"), KEYWORD, [Candidate(1, bm25=5.0)], outlines, best_bm25=best_bm25)
+        return item.components["keyword"]
+
+    assert keyword(10.0) == keyword(5.0) / 2
+
+
+def test_words_of_one_family_name_each_other() -> None:
+    families = WordFamilies(["hash", "password", "in"])
+    assert families.share_named("hasher") == pytest.approx(1 / 3)
+    assert families.share_named("passwordHasher") == pytest.approx(2 / 3)
+    assert families.share_named("index") == 0.0
+    assert WordFamilies(["hasher"]).share_named("hash") == 1.0
+    assert WordFamilies([]).share_named("hash") == 0.0
