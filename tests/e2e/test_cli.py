@@ -73,7 +73,8 @@ def test_nothing_found_exits_1(home: Home, project: Path) -> None:
 def test_a_folder_without_content_exits_1_and_home_itself_is_refused(home: Home) -> None:
     (home.folder / "empty").mkdir()
     empty = home.client("ask", "anything?", cwd=home.folder / "empty", check=1)
-    assert "there is nothing to search" in empty.stderr
+    assert "there is nothing to index" in empty.stderr
+    assert home.json("workspaces", cwd=home.folder, check=1) == {"workspaces": []}
     refused = home.client("ask", "anything?", cwd=home.folder, check=2)
     assert f"lucastra-client index {home.folder} --force" in refused.stderr
     assert "Traceback" not in refused.stderr
