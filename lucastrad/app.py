@@ -90,7 +90,7 @@ async def _serve(paths: Paths, configuration: Configuration, log: DaemonLog, *, 
 
         services = Services(
             search=search,
-            assistant=AssistantService(search, lambda: configuration.current.llm.provider),
+            assistant=AssistantService(search),
             workspaces=workspaces,
             settings=configuration,
             checks=Doctor(paths, configuration, pool=pool, embedder=embedder, workspaces=workspaces),

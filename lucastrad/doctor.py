@@ -68,9 +68,16 @@ class Doctor:
     async def _config(self) -> list[CheckReport]:
         report = self._configuration.report(None)
         if not report.problems:
-            return [CheckReport("configuration", CheckStatus.OK, str(self._paths.config))]
-        cure = f"edit {self._paths.config}; it is read again at once"
-        return [CheckReport("configuration", CheckStatus.WARNING, problem, cure) for problem in report.problems]
+            exists = await trio.Path(self._paths.config).exists()
+            detail = str(self._paths.config) if exists else f"defaults: there is no {self._paths.config}"
+            return [CheckReport("configuration", CheckStatus.OK, detail)]
+        return [CheckReport("configuration", CheckStatus.WARNING, text, self._cure(text)) for text in report.problems]
+
+    def _cure(self, problem: str) -> str:
+        if problem.startswith("LUCASTRA_"):
+            return "correct or unset the variable, then run `lucastra-client stop`"
+        place = problem.partition(":")[0]
+        return f"edit {place}; it is read again at once" if place.startswith("/") else ""
 
     async def _store(self) -> list[CheckReport]:
         home = self._paths.home
@@ -86,10 +93,8 @@ class Doctor:
         return findings
 
     async def _parsers(self) -> list[CheckReport]:
-        language = (
-            await self._pool.run(parse_job, b"def f():\n    return 1\n", timeout_seconds=_PARSE_SECONDS)
-        ).decode()
-        if language == "f":
+        symbol = (await self._pool.run(parse_job, b"def f():\n    return 1\n", timeout_seconds=_PARSE_SECONDS)).decode()
+        if symbol == "f":
             return [CheckReport("parsers", CheckStatus.OK, "tree-sitter grammars work")]
         return [
             CheckReport(
@@ -119,7 +124,7 @@ class Doctor:
             return [CheckReport("watching", CheckStatus.OK, "file events by the operating system")]
         limit = int(await limit_file.read_text())
         if limit >= _FEW_WATCHES:
-            return [CheckReport("watching", CheckStatus.OK, f"inotify, {limit} watches")]
+            return [CheckReport("watching", CheckStatus.OK, f"inotify, up to {limit:,} watches")]
         return [
             CheckReport(
                 "watching", CheckStatus.WARNING, f"inotify allows {limit} watches; larger trees are polled",
@@ -133,7 +138,10 @@ class Doctor:
             name = f"workspace {report.root}"
             if report.state is WorkspaceState.MISSING:
                 cure = f"bring the folder back, or run `lucastra-client workspaces remove {report.root}`"
-                findings.append(CheckReport(name, CheckStatus.WARNING, "the folder is not there", cure))
+                findings.append(
+                    CheckReport(name, CheckStatus.WARNING, "the folder is not there; its index is kept", cure)
+                )
+                continue
             for problem in report.problems:
                 findings.append(CheckReport(name, CheckStatus.WARNING, problem))
             if not report.problems:

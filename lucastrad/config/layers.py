@@ -283,6 +283,26 @@ def unknown_key(key: Key) -> str:
     return f"there is no key {shown[:80]}" + (f"; did you mean {close[0]}?" if close else "")
 
 
+UNREAD: frozenset[str] = frozenset({"llm", "providers", "conversation", "completion", "vector_search"}) | {
+    "embeddings.provider", "embeddings.model", "embeddings.batch_size", "search.limit",
+}  # fmt: skip
+"""Sections and keys of the published schema that this version accepts and does not act on."""
+
+
+def unread(layers: Iterable[Layer]) -> list[Problem]:
+    """A notice for each key that is set to no effect: what `config show` lists must not be taken for a promise."""
+    settings: dict[Key, Setting] = {}
+    for layer in layers:
+        settings |= layer.settings
+    return [
+        Problem(
+            Severity.NOTICE, setting.origin, f"{dotted(key)} is kept for a later version; this one does not read it"
+        )
+        for key, setting in settings.items()
+        if key[0] in UNREAD or dotted(key) in UNREAD
+    ]
+
+
 def merge(layers: Iterable[Layer]) -> tuple[Config, dict[str, str]]:
     """The configuration of `layers`, lowest first, and the origin of each dotted key that one of them sets."""
     settings: dict[Key, Setting] = {}

@@ -26,6 +26,7 @@ from lucastrad.config.layers import (
     environment_layer,
     flags_layer,
     merge,
+    unread,
     user_layer,
     workspace_layer,
 )
@@ -153,6 +154,7 @@ class Configuration:
         known = [secret.reveal() for secret in config.secrets()]
         shown = msgspec.to_builtins(config, enc_hook=_mask)
         found = self.problems if folder is None else [problem for layer in layers for problem in layer.problems]
+        found = [*found, *unread(layers)]
         return ConfigReport(
             config=_presentable(shown, known),
             origins=_presentable(origins, known),

@@ -37,11 +37,6 @@ class Searches(Protocol):
 class Answers(Protocol):
     """Answers questions."""
 
-    @property
-    def provider(self) -> str | None:
-        """The configured language-model provider."""
-        ...
-
     async def ask(self, query: SearchQuery) -> Answer: ...
 
 

@@ -22,7 +22,9 @@ _NAMES = frozenset(
      "service_account.json", "application_default_credentials.json", "kubeconfig", "terraform.tfstate",
      "terraform.tfstate.backup", "master.key", "credentials.yml.enc", "secrets.yml", "secrets.yaml",
      "secrets.json", "secrets.toml", "id_rsa", "id_dsa", "id_ecdsa", "id_ed25519", "id_ecdsa_sk", "id_ed25519_sk",
-     "wp-config.php", "local_settings.json.enc", "passwd.txt", "passwords.txt", "logins.json", "key4.db"},
+     "wp-config.php", "local_settings.json.enc", "passwd.txt", "passwords.txt", "shadow", "shadow-",
+     "gshadow", "gshadow-", "sudoers",
+     "ssh_host_rsa_key", "ssh_host_ecdsa_key", "ssh_host_ed25519_key", "logins.json", "key4.db"},
 )  # fmt: skip
 _SUFFIXES = frozenset(
     {".pem", ".key", ".p12", ".pfx", ".jks", ".keystore", ".bks", ".p8", ".ppk", ".asc.key", ".kdbx", ".kdb",

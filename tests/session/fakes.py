@@ -66,8 +66,6 @@ class FakeSearches:
 
 
 class FakeAnswers:
-    provider: str | None = None
-
     async def ask(self, query: SearchQuery) -> Answer:
         return Answer([hit(1), hit(2)], Freshness.FRESH, None, ["no provider is configured"])
 
