@@ -76,9 +76,12 @@ def _serve(paths: Paths, options: argparse.Namespace) -> int:
     for variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
         os.environ.setdefault(variable, "1")
     import trio
+    from lucastra_protocol.connect import store_is_free
 
     from lucastrad import app
 
+    if sys.stderr.isatty() and store_is_free(paths):
+        print(f"lucastrad {__version__} serves {paths.home}; Ctrl-C stops it", file=sys.stderr)
     return trio.run(
         partial(app.run, paths, tcp=options.tcp, idle_exit_minutes=options.idle_exit_minutes, offline=options.offline)
     )
@@ -88,7 +91,7 @@ def _stop(paths: Paths) -> int:
     import trio
     from lucastra_protocol.connect import stop_daemon
 
-    print("stopped" if trio.run(stop_daemon, paths) else "no daemon runs")
+    print("lucastrad has stopped" if trio.run(stop_daemon, paths) else "lucastrad is not running")
     return 0
 
 

@@ -5,8 +5,11 @@ Invariant: imports argparse and nothing slow, since every start of the command p
 
 import argparse
 import re
+import sys
+from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
-from typing import Literal, NoReturn
+from typing import Any, Literal, NoReturn
 
 from lucastra_protocol.version import __version__
 
@@ -22,7 +25,7 @@ _EXIT_CODES = "Exit codes: 0 found, 1 nothing found, 2 error, 130 interrupted."
 class Arguments(argparse.Namespace):
     """What the parser fills in; which of these exist depends on `command`."""
 
-    command: str
+    command: str | None
     json: bool
     color: Literal["auto", "always", "never"]
     quiet: bool
@@ -39,6 +42,7 @@ class Arguments(argparse.Namespace):
     full: bool
     no_index: bool
 
+    workspace: Path
     path: Path | None
     force: bool
     no_wait: bool
@@ -51,16 +55,56 @@ class Arguments(argparse.Namespace):
 
 
 class Parser(argparse.ArgumentParser):
-    """Reports errors as the rest of the command does."""
+    """Takes words and options in any order, and reports errors as the rest of the command does."""
 
     def error(self, message: str) -> NoReturn:
         """Print the message and where to read on, and leave with 2."""
         self.exit(2, f"{PROGRAM}: {message}\nSee `{self.prog} --help`.\n")
 
+    def parse_known_args(self, args: Sequence[str] | None = None, namespace: Any = None) -> Any:  # type: ignore[override]
+        """Parse words and options in any order; leaves the process when something is not known.
+
+        argparse does neither for a subcommand: it takes all words at the place of the first, and reports
+        what is left over from the top-level parser, which knows nothing of the command.
+        """
+        if args is not None and self._subparsers is None:
+            args = self._options_first(args)
+        found, unknown = super().parse_known_args(args, namespace)
+        if unknown:
+            self.error(f"unrecognized arguments: {' '.join(unknown)}")
+        return found, []
+
+    def _options_first(self, args: Sequence[str]) -> list[str]:
+        options: list[str] = []
+        words: list[str] = []
+        rest = iter(args)
+        for arg in rest:
+            if arg == "--":
+                words += rest
+            elif arg == "-" or not arg.startswith("-"):
+                words.append(arg)
+            else:
+                options.append(arg)
+                if self._takes_next(arg):
+                    options += islice(rest, 1)
+        separator = ["--"] if any(word.startswith("-") for word in words) else []
+        return [*options, *separator, *words]
+
+    def _takes_next(self, option: str) -> bool:
+        """Whether the argument after `--limit`, `-n` or `-qn` is its value."""
+        *flags, last = [option] if option.startswith("--") else [f"-{letter}" for letter in option[1:]]
+        takes_value = {name: action.nargs != 0 for action in self._actions for name in action.option_strings}
+        return takes_value.get(last, False) and not any(takes_value.get(flag, True) for flag in flags)
+
 
 def parse(argv: list[str] | None = None) -> Arguments:
     """Parse the command line; leaves the process for --help, --version and errors."""
-    return build_parser().parse_args(argv, namespace=Arguments())
+    parser = build_parser()
+    arguments = parser.parse_args(argv, namespace=Arguments())
+    if arguments.command is None:
+        parser.print_help(sys.stderr)
+        parser.exit(2)
+    return arguments
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -72,7 +116,7 @@ def build_parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"{PROGRAM} {__version__}")
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=Parser)
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=Parser)
     _add_queries(commands)
     _add_workspaces(commands)
     _add_daemon(commands)
@@ -148,7 +192,13 @@ def _add_workspaces(commands: "_Commands[Parser]") -> None:
         "status --files --skipped",
         closing="Exits 1 when the daemon is not running.",
     )
-    status.add_argument("path", nargs="?", type=Path, metavar="PATH", help="with --files: a folder of the workspace")
+    status.add_argument(
+        "path",
+        nargs="?",
+        type=Path,
+        metavar="PATH",
+        help="only the workspace of this folder; with --files, only what is below it",
+    )
     status.add_argument("--files", action="store_true", help="list the workspace's files, with why one was skipped")
     status.add_argument("--skipped", action="store_true", help="list only the skipped files")
 
@@ -158,10 +208,19 @@ def _add_workspaces(commands: "_Commands[Parser]") -> None:
         "List the workspaces, or remove one.",
         "workspaces",
         "workspaces remove ~/src/old-project",
-        closing="Removing forgets the index; the files themselves stay.",
     )
-    workspaces.add_argument("action", nargs="?", choices=("list", "remove"), default="list", help="default: list")
-    workspaces.add_argument("path", nargs="?", type=Path, metavar="PATH", help="the workspace to remove")
+    actions = workspaces.add_subparsers(dest="action", metavar="ACTION", parser_class=Parser)
+    workspaces.set_defaults(action="list")
+    _command(actions, "list", "List the workspaces, as without an action.", "workspaces list", inner=True)
+    remove = _command(
+        actions,
+        "remove",
+        "Forget a workspace.",
+        "workspaces remove ~/src/old-project",
+        closing="Removing forgets the index; the files themselves stay.",
+        inner=True,
+    )
+    remove.add_argument("workspace", type=Path, metavar="PATH", help="the workspace")
 
 
 def _add_daemon(commands: "_Commands[Parser]") -> None:
@@ -196,20 +255,31 @@ def _add_daemon(commands: "_Commands[Parser]") -> None:
     completion.add_argument("shell", choices=SHELLS, help="the shell")
 
 
-def _command(commands: "_Commands[Parser]", name: str, summary: str, *examples: str, closing: str = "") -> Parser:
+def _command(
+    commands: "_Commands[Parser]",
+    name: str,
+    summary: str,
+    *examples: str,
+    closing: str = "",
+    inner: bool = False,
+) -> Parser:
+    """A command with the options of every command; an `inner` one stands below another that has them too."""
     parser = commands.add_parser(
         name,
         help=summary,
         description=summary,
         epilog=_examples(*examples, closing=closing),
         formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,  # an abbreviated option would be taken for a flag when options are put first
+        # So that what was given before the inner command's name stands.
+        argument_default=argparse.SUPPRESS if inner else None,
     )
     output = parser.add_argument_group("output")
     output.add_argument("--json", action="store_true", help="one JSON document")
-    output.add_argument(
-        "--color", choices=("auto", "always", "never"), default="auto", help="colours (default: on a terminal)"
-    )
+    output.add_argument("--color", choices=("auto", "always", "never"), help="colours (default: on a terminal)")
     output.add_argument("-q", "--quiet", action="store_true", help="no progress and no notes, only errors")
+    if not inner:
+        parser.set_defaults(color="auto")
     return parser
 
 
@@ -225,7 +295,7 @@ def _filters(parser: Parser, *, limit: int) -> None:
         action="append",
         default=[],
         metavar="GLOB",
-        help="only files that match (gitignore syntax, `!` excludes; may be repeated)",
+        help="only files that match (gitignore syntax, from the workspace's root; `!` excludes; may be repeated)",
     )
     scope.add_argument(
         "--language",

@@ -1,7 +1,7 @@
 """The blocking client: the async one, run on a Trio loop in a thread of its own."""
 
 import threading
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from types import TracebackType
 from typing import Self, TypeVar
@@ -89,9 +89,9 @@ class BlockingClient:
         *,
         mode: wire.SearchMode = "hybrid",
         limit: int = 10,
-        workspaces: Iterable[StrPath] = (),
-        paths: Sequence[str] = (),
-        languages: Sequence[str] = (),
+        workspaces: StrPath | Iterable[StrPath] = (),
+        paths: str | Iterable[str] = (),
+        languages: str | Iterable[str] = (),
         explain: bool = False,
     ) -> wire.SearchResult:
         """See `Client.search`."""
@@ -113,9 +113,9 @@ class BlockingClient:
         line: int = 1,
         *,
         limit: int = 10,
-        workspaces: Iterable[StrPath] = (),
-        paths: Sequence[str] = (),
-        languages: Sequence[str] = (),
+        workspaces: StrPath | Iterable[StrPath] = (),
+        paths: str | Iterable[str] = (),
+        languages: str | Iterable[str] = (),
         explain: bool = False,
     ) -> wire.SearchResult:
         """See `Client.related`."""
@@ -136,9 +136,9 @@ class BlockingClient:
         question: str,
         *,
         limit: int = 5,
-        workspaces: Iterable[StrPath] = (),
-        paths: Sequence[str] = (),
-        languages: Sequence[str] = (),
+        workspaces: StrPath | Iterable[StrPath] = (),
+        paths: str | Iterable[str] = (),
+        languages: str | Iterable[str] = (),
     ) -> wire.AskResult:
         """See `Client.ask`."""
         return self._call(

@@ -1,17 +1,19 @@
 """The async client: one typed method per request of the contract."""
 
 import os
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import msgspec
 import trio
 from lucastra_protocol import types as wire
 from lucastra_protocol.connect import Unanswered, connect, open_session, say_hello, tcp_token
 from lucastra_protocol.errors import ErrorCode, LucAstraError
 from lucastra_protocol.paths import Paths
 
-from lucastra_client.connection import Connection, OnProgress, open_connection
+from lucastra_client.connection import Connection, OnProgress, Result, open_connection
+from lucastra_client.limits import check_ranges
 
 StrPath = str | os.PathLike[str]
 
@@ -23,13 +25,17 @@ _STOP_SECONDS = 10.0
 class Client:
     """Requests to one daemon over one connection; tasks may use it concurrently.
 
-    Every method raises LucAstraError: the daemon's own error with its code, or DAEMON_UNREACHABLE when the
-    connection is lost. Cancelling a call tells the daemon to stop working on it. Relative paths are taken
-    from the working directory of the caller.
+    Every method raises LucAstraError: the daemon's own error with its code, INVALID_PARAMS for a value out of
+    range, or DAEMON_UNREACHABLE when the connection is lost. Cancelling a call tells the daemon to stop
+    working on it. Relative paths are taken from the working directory of the caller.
     """
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+
+    async def _request(self, method: str, params: msgspec.Struct, result: type[Result]) -> Result:
+        check_ranges(params)
+        return await self._connection.request(method, params, result)
 
     async def search(
         self,
@@ -37,25 +43,26 @@ class Client:
         *,
         mode: wire.SearchMode = "hybrid",
         limit: int = 10,
-        workspaces: Iterable[StrPath] = (),
-        paths: Sequence[str] = (),
-        languages: Sequence[str] = (),
+        workspaces: StrPath | Iterable[StrPath] = (),
+        paths: str | Iterable[str] = (),
+        languages: str | Iterable[str] = (),
         explain: bool = False,
     ) -> wire.SearchResult:
         """Passages that match `query`, best first.
 
-        `workspaces` are folders to search (none: every workspace), `paths` globs in gitignore syntax.
+        `workspaces` are folders to search (none: every workspace), `paths` globs in gitignore syntax from the
+        workspace's root. Each of these, and `languages`, may be a single one.
         """
         params = wire.SearchParams(
             query=query,
             mode=mode,
             limit=limit,
             workspaces=_absolute_all(workspaces),
-            paths=list(paths),
-            languages=list(languages),
+            paths=_listed(paths),
+            languages=_listed(languages),
             explain=explain,
         )
-        return await self._connection.request(wire.SEARCH.name, params, wire.SearchResult)
+        return await self._request(wire.SEARCH.name, params, wire.SearchResult)
 
     async def related(
         self,
@@ -63,41 +70,43 @@ class Client:
         line: int = 1,
         *,
         limit: int = 10,
-        workspaces: Iterable[StrPath] = (),
-        paths: Sequence[str] = (),
-        languages: Sequence[str] = (),
+        workspaces: StrPath | Iterable[StrPath] = (),
+        paths: str | Iterable[str] = (),
+        languages: str | Iterable[str] = (),
         explain: bool = False,
     ) -> wire.SearchResult:
         """Passages like the one at `line` (1-based) of a file."""
+        if line < 1:
+            raise LucAstraError("line must be at least 1", code=ErrorCode.INVALID_PARAMS)
         params = wire.RelatedParams(
             path=_absolute(path),
             line=line - 1,
             limit=limit,
             workspaces=_absolute_all(workspaces),
-            paths=list(paths),
-            languages=list(languages),
+            paths=_listed(paths),
+            languages=_listed(languages),
             explain=explain,
         )
-        return await self._connection.request(wire.RELATED.name, params, wire.SearchResult)
+        return await self._request(wire.RELATED.name, params, wire.SearchResult)
 
     async def ask(
         self,
         question: str,
         *,
         limit: int = 5,
-        workspaces: Iterable[StrPath] = (),
-        paths: Sequence[str] = (),
-        languages: Sequence[str] = (),
+        workspaces: StrPath | Iterable[StrPath] = (),
+        paths: str | Iterable[str] = (),
+        languages: str | Iterable[str] = (),
     ) -> wire.AskResult:
         """An answer with numbered citations; only the citations when no provider is configured."""
         params = wire.AskParams(
             question=question,
             limit=limit,
             workspaces=_absolute_all(workspaces),
-            paths=list(paths),
-            languages=list(languages),
+            paths=_listed(paths),
+            languages=_listed(languages),
         )
-        return await self._connection.request(wire.ASK.name, params, wire.AskResult)
+        return await self._request(wire.ASK.name, params, wire.AskResult)
 
     async def index(
         self, path: StrPath, *, wait: bool = True, on_progress: OnProgress | None = None
@@ -115,37 +124,37 @@ class Client:
 
     async def workspaces(self) -> list[wire.WorkspaceStatus]:
         """Every registered workspace."""
-        result = await self._connection.request(wire.WORKSPACES.name, wire.Empty(), wire.WorkspacesResult)
+        result = await self._request(wire.WORKSPACES.name, wire.Empty(), wire.WorkspacesResult)
         return result.workspaces
 
     async def remove(self, path: StrPath) -> str:
         """Forget a workspace and its index; returns its root. The files themselves stay."""
         params = wire.WorkspaceParams(path=_absolute(path))
-        return (await self._connection.request(wire.REMOVE.name, params, wire.RemoveResult)).root
+        return (await self._request(wire.REMOVE.name, params, wire.RemoveResult)).root
 
     async def files(
         self, path: StrPath, *, skipped_only: bool = False, offset: int = 0, limit: int = 1000
     ) -> wire.FilesResult:
         """One page of a workspace's files, with why each skipped one was; `total` counts all pages."""
         params = wire.FilesParams(path=_absolute(path), skipped_only=skipped_only, offset=offset, limit=limit)
-        return await self._connection.request(wire.FILES.name, params, wire.FilesResult)
+        return await self._request(wire.FILES.name, params, wire.FilesResult)
 
     async def status(self) -> wire.StatusResult:
         """The daemon's state and that of every workspace."""
-        return await self._connection.request(wire.STATUS.name, wire.Empty(), wire.StatusResult)
+        return await self._request(wire.STATUS.name, wire.Empty(), wire.StatusResult)
 
     async def config(self, path: StrPath | None = None) -> wire.ConfigResult:
         """The configuration in force, secrets masked; with `path`, that folder's workspace layer too."""
         params = wire.ConfigParams(path=None if path is None else _absolute(path))
-        return await self._connection.request(wire.CONFIG.name, params, wire.ConfigResult)
+        return await self._request(wire.CONFIG.name, params, wire.ConfigResult)
 
     async def doctor(self) -> wire.DoctorResult:
         """Checks of the installation, the store and the models, each with its cure."""
-        return await self._connection.request(wire.DOCTOR.name, wire.Empty(), wire.DoctorResult)
+        return await self._request(wire.DOCTOR.name, wire.Empty(), wire.DoctorResult)
 
     async def stop(self) -> None:
         """Stop the daemon, which finishes what it is committing; returns once it has hung up."""
-        await self._connection.request(wire.STOP.name, wire.Empty(), wire.Empty)
+        await self._request(wire.STOP.name, wire.Empty(), wire.Empty)
         with trio.move_on_after(_STOP_SECONDS):
             await self._connection.wait_lost()
 
@@ -163,8 +172,14 @@ def _absolute(path: StrPath) -> str:
     return absolute
 
 
-def _absolute_all(paths: Iterable[StrPath]) -> list[str]:
+def _absolute_all(paths: StrPath | Iterable[StrPath]) -> list[str]:
+    if isinstance(paths, str | os.PathLike):
+        paths = (paths,)
     return [_absolute(path) for path in paths]
+
+
+def _listed(texts: str | Iterable[str]) -> list[str]:
+    return [texts] if isinstance(texts, str) else list(texts)
 
 
 @asynccontextmanager

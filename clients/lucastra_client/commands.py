@@ -1,22 +1,28 @@
-"""The commands: each asks the daemon, shows the result and returns the exit code."""
+"""The commands: each asks the daemon, shows the result and returns the exit code.
+
+Invariant: imports no Trio, which `logs` and `config path` do without.
+"""
 
 import sys
 from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-import trio
+import msgspec
 from lucastra_protocol import types as wire
 from lucastra_protocol.errors import ErrorCode, LucAstraError
 
 from lucastra_client import logs, queries, scope
 from lucastra_client.arguments import PROGRAM, Arguments
-from lucastra_client.client import Client
-from lucastra_client.queries import FOUND, NOTHING, tell_nothing_indexed
+from lucastra_client.listing import files_of
+from lucastra_client.queries import FOUND, NOTHING
 from lucastra_client.rendering import reports
 from lucastra_client.shell import Shell
 
-_FILES_PER_PAGE = 1000
+if TYPE_CHECKING:
+    from lucastra_client.client import Client
 
 
 def run(arguments: Arguments) -> int:
@@ -26,7 +32,9 @@ def run(arguments: Arguments) -> int:
         return show_logs(shell)
     if arguments.command == "config" and arguments.action == "path":
         return show_config_path(shell)
-    return trio.run(partial(COMMANDS[arguments.command], shell))
+    import trio
+
+    return trio.run(partial(COMMANDS[str(arguments.command)], shell))
 
 
 # --- workspaces ----------------------------------------------------------------------------------
@@ -38,27 +46,39 @@ async def index(shell: Shell) -> int:
     named = arguments.path and scope.existing_folder(arguments.path, shell.cwd)
     root = named or scope.project_root(shell.cwd)
     if not arguments.force:
-        scope.refuse_whole_disk(root, PROGRAM)
+        scope.refuse_no_project(root, PROGRAM)
     async with shell.open() as client:
-        result = await shell.index(client, root, wait=not arguments.no_wait)
-    if arguments.no_wait or result.workspace.chunks:
-        shell.show.report(reports.index(result))
-        return FOUND
-    if arguments.json:
-        shell.show.report(reports.index(result))
-    tell_nothing_indexed(shell, result.workspace)
+        if arguments.no_wait:
+            result = await client.index(root, wait=False)
+        else:
+            holder = scope.workspace_of(root, await client.workspaces())
+            result = await shell.index(client, root, title=holder.root if holder else None)
+        if arguments.no_wait or result.workspace.chunks:
+            shell.show.report(reports.index(result))
+            return FOUND
+        if arguments.json:
+            shell.show.report(reports.index(result))
+        await queries.tell_nothing_indexed(shell, client, result.workspace)
     return NOTHING
 
 
 async def status(shell: Shell) -> int:
-    """`status [--files [--skipped]] [PATH]`"""
+    """`status [--files] [--skipped] [PATH]`"""
     arguments = shell.arguments
+    folder = None if arguments.path is None else scope.existing_folder(arguments.path, shell.cwd)
     try:
         async with shell.open_running() as client:
-            if arguments.files or arguments.skipped or arguments.path is not None:
-                shell.show.report(reports.files(await _files(shell, client)))
+            if arguments.files or arguments.skipped:
+                files = await _files(client, folder, shell)
+                shell.show.report(reports.files(files))
+                if not files.total:
+                    shell.note("no file was skipped" if arguments.skipped else "no file is known there")
             else:
-                shell.show.report(reports.status(await client.status()))
+                result = await client.status()
+                if folder is not None:
+                    shown = [_holder(folder, result.workspaces)]
+                    result = msgspec.structs.replace(result, workspaces=shown)
+                shell.show.report(reports.status(result))
     except LucAstraError as error:
         if error.code is not ErrorCode.DAEMON_UNREACHABLE:
             raise
@@ -69,25 +89,26 @@ async def status(shell: Shell) -> int:
     return FOUND
 
 
-async def _files(shell: Shell, client: Client) -> wire.FilesResult:
-    folder = scope.existing_folder(shell.arguments.path or shell.cwd, shell.cwd)
-    files: list[wire.FileStatus] = []
-    while True:
-        page = await client.files(
-            folder, skipped_only=shell.arguments.skipped, offset=len(files), limit=_FILES_PER_PAGE
+def _holder(folder: Path, workspaces: Iterable[wire.WorkspaceStatus]) -> wire.WorkspaceStatus:
+    if (holder := scope.workspace_of(folder, workspaces)) is None:
+        raise LucAstraError(
+            f"{folder} is in no workspace; run `{PROGRAM} index {folder}` first", code=ErrorCode.WORKSPACE_NOT_FOUND
         )
-        files += page.files
-        if not page.files or len(files) >= page.total:
-            return wire.FilesResult(files=files, total=page.total)
+    return holder
+
+
+async def _files(client: "Client", folder: Path | None, shell: Shell) -> wire.FilesResult:
+    """The files of the workspace that the user stands in, or those below `folder`."""
+    root = _holder(folder or shell.cwd, await client.workspaces()).root
+    within = "" if folder is None or folder == Path(root) else f"{folder.relative_to(root).as_posix()}/"
+    rows = await files_of(client, root, skipped_only=shell.arguments.skipped, below=within)
+    return wire.FilesResult(files=rows, total=len(rows))
 
 
 async def workspaces(shell: Shell) -> int:
     """`workspaces [list | remove PATH]`"""
-    arguments = shell.arguments
-    if arguments.action == "remove":
+    if shell.arguments.action == "remove":
         return await _remove(shell)
-    if arguments.path is not None:
-        raise LucAstraError(f"`{PROGRAM} workspaces list` takes no PATH; it lists them all")
     async with shell.open() as client:
         entries = await client.workspaces()
     shell.show.report(reports.workspaces(wire.WorkspacesResult(workspaces=entries)))
@@ -97,10 +118,8 @@ async def workspaces(shell: Shell) -> int:
 
 
 async def _remove(shell: Shell) -> int:
-    if shell.arguments.path is None:
-        raise LucAstraError(f"name the workspace: `{PROGRAM} workspaces remove PATH`")
     # Not existing_folder: a workspace whose folder is gone must be removable.
-    root = scope.located(shell.arguments.path, shell.cwd)
+    root = scope.located(shell.arguments.workspace, shell.cwd)
     async with shell.open() as client:
         removed = wire.RemoveResult(root=await client.remove(root))
     shell.show.report(reports.removed(removed))

@@ -6,7 +6,12 @@ import shtab
 
 from lucastra_client.arguments import build_parser
 
-_COMPLETIONS = {"path": shtab.DIRECTORY, "workspaces": shtab.DIRECTORY, "place": shtab.FILE}
+_COMPLETIONS = {
+    "path": shtab.DIRECTORY,
+    "workspace": shtab.DIRECTORY,
+    "workspaces": shtab.DIRECTORY,
+    "place": shtab.FILE,
+}
 """What an argument completes to, by the name it is stored under."""
 
 

@@ -5,19 +5,25 @@ A folder that is not indexed yet is indexed on the way; one that is answers at o
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lucastra_protocol import types as wire
 from lucastra_protocol.errors import ErrorCode, LucAstraError
 
 from lucastra_client import scope
 from lucastra_client.arguments import PROGRAM, Arguments, query
-from lucastra_client.client import Client
+from lucastra_client.listing import files_of
 from lucastra_client.rendering import reports
 from lucastra_client.rendering.text import count
 from lucastra_client.shell import Shell
 
+if TYPE_CHECKING:
+    from lucastra_client.client import Client
+
 FOUND = 0
 NOTHING = 1
+_NAMED_SKIPPED = 3
+"""How many skipped files are named where a folder has nothing else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +40,10 @@ class Coverage:
         """Whether there is anything to send the query to."""
         return self.everywhere or bool(self.folders)
 
+    def paths(self, arguments: Arguments) -> list[str]:
+        """The globs of the command line, as the daemon takes them."""
+        return [scope.pattern_below_root(glob, self.workspaces) for glob in arguments.globs]
+
 
 async def search(shell: Shell) -> int:
     """`search QUERY…`"""
@@ -48,7 +58,7 @@ async def search(shell: Shell) -> int:
                 mode=arguments.mode,
                 limit=arguments.limit,
                 workspaces=covered.folders,
-                paths=arguments.globs,
+                paths=covered.paths(arguments),
                 languages=arguments.languages,
                 explain=arguments.explain,
             )
@@ -63,14 +73,14 @@ async def related(shell: Shell) -> int:
     file = scope.existing_file(path, shell.cwd)
     result = wire.SearchResult()
     async with shell.open() as client:
-        covered = await _cover(shell, client, file.parent)
+        covered = await _cover(shell, client, file.parent, index_only_repositories=True)
         if covered.searchable:
             result = await client.related(
                 file,
                 line,
                 limit=arguments.limit,
                 workspaces=covered.folders,
-                paths=arguments.globs,
+                paths=covered.paths(arguments),
                 languages=arguments.languages,
                 explain=arguments.explain,
             )
@@ -90,7 +100,7 @@ async def ask(shell: Shell) -> int:
                 question,
                 limit=arguments.limit,
                 workspaces=covered.folders,
-                paths=arguments.globs,
+                paths=covered.paths(arguments),
                 languages=arguments.languages,
             )
     shell.show.answer(question, result)
@@ -105,10 +115,12 @@ def _query(arguments: Arguments) -> str:
         raise LucAstraError(f"{error}; see `{PROGRAM} {arguments.command} --help`") from None
 
 
-async def _cover(shell: Shell, client: Client, place: Path) -> Coverage:
+async def _cover(shell: Shell, client: "Client", place: Path, *, index_only_repositories: bool = False) -> Coverage:
     """What the query covers, indexed on the way if need be; not searchable when it has no content.
 
     A folder that is named with --workspace is searched itself; without one, the whole workspace of `place` is.
+    With `index_only_repositories`, a `place` that was not stood in or named for its own sake is no reason to
+    index a folder, unless it is in a git repository.
     """
     arguments = shell.arguments
     known = await client.workspaces()
@@ -120,14 +132,25 @@ async def _cover(shell: Shell, client: Client, place: Path) -> Coverage:
     named = [scope.existing_folder(path, shell.cwd) for path in arguments.workspaces]
     for folder in named or [place]:
         workspace = scope.workspace_of(folder, known)
-        root = folder if named else scope.project_root(folder)
-        if workspace is None or _never_indexed(workspace):
-            workspace = await _index_on_the_way(shell, client, root if workspace is None else Path(workspace.root))
+        added: Path | None = None
+        if workspace is None:
+            added = folder if named else scope.project_root(folder)
+            if index_only_repositories and not named and scope.repository_root(folder) is None:
+                raise LucAstraError(
+                    f"{folder} is in no workspace and in no git repository; run `{PROGRAM} index {added}` first",
+                    code=ErrorCode.WORKSPACE_NOT_FOUND,
+                )
+            scope.refuse_no_project(added, PROGRAM)
+            workspace = await _index_on_the_way(shell, client, added)
+        elif _never_indexed(workspace):
+            workspace = await _index_on_the_way(shell, client, Path(workspace.root))
         if workspace.chunks:
             covered.folders.append(str(folder) if named else workspace.root)
             covered.workspaces.append(workspace)
-        else:
-            tell_nothing_indexed(shell, workspace)
+            continue
+        await tell_nothing_indexed(shell, client, workspace)
+        if workspace.root == str(added):  # nobody asked to keep a folder indexed that has nothing to search
+            await client.remove(workspace.root)
     return covered
 
 
@@ -135,13 +158,15 @@ def _never_indexed(workspace: wire.WorkspaceStatus) -> bool:
     return not workspace.chunks and workspace.state in ("scanning", "indexing", "embedding")
 
 
-def tell_nothing_indexed(shell: Shell, workspace: wire.WorkspaceStatus) -> None:
-    """Tell that a workspace holds no content, and how to see why."""
-    reason = f": {count(workspace.skipped, 'file was', 'files were')} skipped" if workspace.skipped else ""
-    shell.note(
-        f"there is nothing to search in {workspace.root}{reason}; "
-        f"`{PROGRAM} status --skipped {workspace.root}` tells why"
-    )
+async def tell_nothing_indexed(shell: Shell, client: "Client", workspace: wire.WorkspaceStatus) -> None:
+    """Tell that a workspace holds no content, and why."""
+    skipped = await files_of(client, workspace.root, skipped_only=True) if workspace.skipped else []
+    if skipped:
+        named = ", ".join(f"{row.path} ({row.reason})" for row in skipped[:_NAMED_SKIPPED])
+        more = f" and {len(skipped) - _NAMED_SKIPPED:,} more" if len(skipped) > _NAMED_SKIPPED else ""
+        shell.note(f"there is nothing to search in {workspace.root}; skipped: {named}{more}")
+    else:
+        shell.note(f"there is nothing to index in {workspace.root}")
     _tell_problems(shell, workspace)
 
 
@@ -150,13 +175,12 @@ def _tell_problems(shell: Shell, workspace: wire.WorkspaceStatus) -> None:
         shell.note(f"{workspace.root}: {problem}")
 
 
-async def _index_on_the_way(shell: Shell, client: Client, root: Path) -> wire.WorkspaceStatus:
+async def _index_on_the_way(shell: Shell, client: "Client", root: Path) -> wire.WorkspaceStatus:
     if shell.arguments.no_index:
         raise LucAstraError(
             f"{root} is not indexed; leave out --no-index, or run `{PROGRAM} index {root}`",
             code=ErrorCode.WORKSPACE_NOT_FOUND,
         )
-    scope.refuse_whole_disk(root, PROGRAM)
     result = await shell.index(client, root)
     if result.workspace.chunks:
         shell.note(reports.index_summary(result))
@@ -170,7 +194,7 @@ def _conclude(shell: Shell, covered: Coverage, found: int, freshness: wire.Fresh
     if not shell.arguments.json:
         for notice in notices:
             shell.note(notice)
-    if freshness == "stale":
+    if freshness == "stale" and _catches_up(covered):
         waiting = sum(workspace.queued for workspace in covered.workspaces)
         behind = f" ({count(waiting, 'changed file')} to go)" if waiting else ""
         shell.note(f"the index is still catching up with the files{behind}, so this can be out of date")
@@ -181,3 +205,9 @@ def _conclude(shell: Shell, covered: Coverage, found: int, freshness: wire.Fresh
     for workspace in covered.workspaces:
         _tell_problems(shell, workspace)
     return FOUND if found else NOTHING
+
+
+def _catches_up(covered: Coverage) -> bool:
+    """Whether a stale result will get better by itself: that of a folder which is gone from the disk does not."""
+    there = [workspace for workspace in covered.workspaces if workspace.state != "missing"]
+    return len(there) == len(covered.workspaces) or any(workspace.freshness == "stale" for workspace in there)

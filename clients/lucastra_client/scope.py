@@ -1,18 +1,29 @@
-"""Which folders a search covers, and which folder becomes the workspace of a place."""
+"""Which folders and files a search covers, and which folder becomes the workspace of a place."""
 
-from collections.abc import Iterable
+import os
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from lucastra_protocol.errors import ErrorCode, LucAstraError
 from lucastra_protocol.types import WorkspaceStatus
 
+_SYSTEM = frozenset(
+    Path("/", name)
+    for name in "bin boot dev etc lib lib32 lib64 libx32 opt proc root run sbin sys usr var".split()  # noqa: SIM905
+)
+"""What belongs to the system; a folder in one of them may be a project, as in /opt."""
+_SYSTEM_TREES = frozenset(Path("/", name) for name in ("dev", "proc", "sys", "usr", "var"))
+"""Of those, the ones whose folders are the system's too, such as /usr/lib and /var/log."""
+
+
+def repository_root(folder: Path) -> Path | None:
+    """The top level of the git repository (or worktree) around `folder`."""
+    return next((candidate for candidate in (folder, *folder.parents) if (candidate / ".git").exists()), None)
+
 
 def project_root(folder: Path) -> Path:
     """The top level of the git repository (or worktree) around `folder`, else the folder itself."""
-    for candidate in (folder, *folder.parents):
-        if (candidate / ".git").exists():
-            return candidate
-    return folder
+    return repository_root(folder) or folder
 
 
 def workspace_of(folder: Path, workspaces: Iterable[WorkspaceStatus]) -> WorkspaceStatus | None:
@@ -57,12 +68,40 @@ def working_folder() -> Path:
         ) from None
 
 
-def refuse_whole_disk(root: Path, program: str) -> None:
-    """Raise LucAstraError for the home folder, a folder above it and the root of the file system."""
+def refuse_no_project(root: Path, program: str) -> None:
+    """Raise LucAstraError for the home folder, what holds it, the root of the file system and the system's folders."""
     home = Path.home().resolve()
-    if root == Path(root.anchor) or home.is_relative_to(root):
-        what = "your home folder" if root == home else "more than your home folder"
-        raise LucAstraError(
-            f"{root} is {what}, so it is not indexed by itself; stand in a project, or run "
-            f"`{program} index {root} --force`"
-        )
+    if root == home:
+        what = "your home folder"
+    elif root == Path(root.anchor) or home.is_relative_to(root):
+        what = "more than your home folder"
+    elif root in _SYSTEM or root.parent in _SYSTEM_TREES:
+        what = "a folder of the system"
+    else:
+        return
+    raise LucAstraError(
+        f"{root} is {what}, so it is not indexed by itself; stand in a project, or run `{program} index {root} --force`"
+    )
+
+
+def pattern_below_root(pattern: str, workspaces: Sequence[WorkspaceStatus]) -> str:
+    """A glob as users type it, as the daemon takes it: in gitignore syntax, from the workspace's root.
+
+    `./src/` and an absolute path below a workspace's root are anchored at that root; any other pattern stays,
+    an absolute one too, since gitignore's own `/src/` looks the same. Raises LucAstraError for an absolute path
+    where several workspaces are searched.
+    """
+    negation, glob = ("!", pattern[1:]) if pattern.startswith("!") else ("", pattern)
+    slash = "/" if glob.endswith("/") else ""
+    if glob in (".", "./") or glob.startswith("./"):
+        below = glob[1:].strip("/")
+    elif glob.startswith("/") and (holder := workspace_of(Path(glob).resolve(), workspaces)) is not None:
+        if len({workspace.root for workspace in workspaces}) > 1:
+            raise LucAstraError(
+                f"--path {pattern} lies in {holder.root}, and other workspaces are searched too; add --workspace PATH"
+            )
+        below = os.path.relpath(Path(glob).resolve(), holder.root)
+        below = "" if below == "." else below
+    else:
+        return pattern
+    return f"{negation}/{below}{slash}" if below else f"{negation}*"

@@ -1,21 +1,24 @@
-"""What a command needs of the process that it runs in, so that tests can hand it another."""
+"""What a command needs of the process that it runs in, so that tests can hand it another.
+
+Invariant: imports no Trio, which loads with the first use of the daemon.
+"""
 
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
-from lucastra_protocol.connect import stop_daemon
 from lucastra_protocol.paths import Paths
 from lucastra_protocol.types import IndexResult
 
 from lucastra_client.arguments import PROGRAM, Arguments
-from lucastra_client.client import Client, open_client
 from lucastra_client.progress import progress
 from lucastra_client.rendering import Renderer, View, renderer
 from lucastra_client.rendering.text import printable_line
+
+if TYPE_CHECKING:
+    from lucastra_client.client import Client
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +31,9 @@ class Shell:
     out: TextIO
     err: TextIO
     show: Renderer
-    open: Callable[[], AbstractAsyncContextManager[Client]]
+    open: "Callable[[], AbstractAsyncContextManager[Client]]"
     """Opens the daemon, starting it if need be."""
-    open_running: Callable[[], AbstractAsyncContextManager[Client]]
+    open_running: "Callable[[], AbstractAsyncContextManager[Client]]"
     """Opens the daemon if it runs; raises LucAstraError (DAEMON_UNREACHABLE) otherwise."""
     stop: Callable[[], Awaitable[bool]]
     """Stops the daemon and waits until its store is free; False when none runs."""
@@ -39,6 +42,17 @@ class Shell:
     def of_process(cls, arguments: Arguments, cwd: Path, out: TextIO, err: TextIO) -> "Shell":
         """The shell of the user's own daemon, writing to `out` and `err`."""
         paths = Paths.from_environment()
+
+        def open_daemon(*, start: bool = True) -> "AbstractAsyncContextManager[Client]":
+            from lucastra_client.client import open_client
+
+            return open_client(paths, start=start)
+
+        async def stop() -> bool:
+            from lucastra_protocol.connect import stop_daemon
+
+            return await stop_daemon(paths)
+
         return cls(
             arguments,
             cwd,
@@ -46,9 +60,9 @@ class Shell:
             out,
             err,
             show=renderer_for(arguments, cwd, out),
-            open=partial(open_client, paths),
-            open_running=partial(open_client, paths, start=False),
-            stop=partial(stop_daemon, paths),
+            open=open_daemon,
+            open_running=lambda: open_daemon(start=False),
+            stop=stop,
         )
 
     def note(self, text: str) -> None:
@@ -56,13 +70,12 @@ class Shell:
         if not self.arguments.quiet:
             print(f"{PROGRAM}: {printable_line(text)}", file=self.err, flush=True)
 
-    async def index(self, client: Client, root: Path, *, wait: bool = True) -> IndexResult:
-        """Index a folder, with progress on standard error."""
-        arguments = self.arguments
-        if not wait:
-            return await client.index(root, wait=False)
-        with progress(self.err, f"indexing {root}", quiet=arguments.quiet, color=arguments.color) as show:
-            return await client.index(root, on_progress=show)
+    async def index(self, client: "Client", folder: Path, *, title: str | None = None) -> IndexResult:
+        """Index a folder, with progress on standard error under its name or another `title`."""
+        with progress(
+            self.err, f"indexing {title or folder}", quiet=self.arguments.quiet, color=self.arguments.color
+        ) as show:
+            return await client.index(folder, on_progress=show)
 
 
 def renderer_for(arguments: Arguments, cwd: Path, out: TextIO) -> Renderer:

@@ -18,6 +18,7 @@ from lucastrad.indexing.chunking import chunk_file
 from lucastrad.storage.catalog import IndexedFile, KnownFile
 from lucastrad.storage.sqlite import connect, translated_values
 from lucastrad.types import FileState, Stat
+from lucastrad.workspace.defaults import VERSION_CONTROL
 from lucastrad.workspace.generated import GENERATED, MINIFIED
 from lucastrad.workspace.reader import ReadFile, read_file
 from lucastrad.workspace.scanner import Candidate, Entry, ScanRules, Skipped, check, folders, scan
@@ -122,6 +123,8 @@ def _compare(request: ScanRequest) -> ScanReply:
     skipped: list[IndexedFile] = []
     files = 0
     for entry in entries:
+        if isinstance(entry, Skipped) and entry.reason == VERSION_CONTROL:
+            continue  # nobody asks why `.git/` is left out
         before = known.pop(entry.path, None)
         if isinstance(entry, Candidate):
             files += 1

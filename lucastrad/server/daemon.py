@@ -42,7 +42,7 @@ async def serve_clients(
     on_stop: Callable[[], None] = lambda: None,
     task_status: trio.TaskStatus[Lifetime] = trio.TASK_STATUS_IGNORED,
 ) -> str:
-    """Serve clients until stopped by a request, SIGTERM, SIGINT or idleness; return the reason.
+    """Serve clients until stopped by a request, SIGTERM, SIGINT, SIGHUP or idleness; return the reason.
 
     Args:
         services: What handlers may ask.
@@ -90,7 +90,7 @@ async def serve_clients(
 async def _stop_on_signals(
     lifetime: Lifetime, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
 ) -> None:
-    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as signals:
         task_status.started()
         async for number in signals:
             lifetime.stop(signal.Signals(number).name)

@@ -55,7 +55,7 @@ class _Reply(msgspec.Struct):
 
 
 class _Refusal(msgspec.Struct):
-    id: MessageId
+    id: MessageId | None
     error: ResponseError
     jsonrpc: str = "2.0"
 
@@ -119,7 +119,7 @@ class Host(Protocol):
         """Why the session does not serve `method` now, if it does not."""
         ...
 
-    def end(self, exit_code: int) -> None:
+    def end(self) -> None:
         """End the session after what is queued was sent."""
         ...
 
@@ -208,8 +208,8 @@ class Engine(LanguageServerProtocol):
         msg_id = envelope.id
         if envelope.method is UNSET:
             if msg_id is UNSET:
-                raise FrameError("a message has neither method nor id")
-            if msg_id is not None:
+                self._send_error(None, ErrorCode.INVALID_REQUEST, "a message has neither method nor id")
+            elif msg_id is not None:
                 self._take_response(msg_id, envelope)
         elif msg_id is UNSET:
             contextvars.copy_context().run(self._take_notification, envelope.method, envelope.params)
@@ -303,18 +303,22 @@ class Engine(LanguageServerProtocol):
             raise LucAstraError(f"{method}: {error}", code=ErrorCode.INVALID_PARAMS) from error
 
     def _reject_body(self, body: bytes, error: Exception) -> None:
-        """Answer what can be answered: an invalid message keeps its stream, invalid JSON ends it."""
+        """Answer what can be answered: an invalid message keeps its stream, invalid JSON ends it.
+
+        An id that is none, or none at all, is answered with `id: null`, as JSON-RPC 2.0 asks. Neovim and Helix
+        report such a reply as a fault of the server's, but they send no such message; whoever does learns what
+        is wrong with it. After broken JSON nothing is known of the sender, so there is no such reply.
+        """
         try:
-            fields = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
-            msg_id = msgspec.json.decode(fields["id"], type=MessageId)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, KeyError):
+            msgspec.json.decode(body, type=msgspec.Raw)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             # Every client known puts the id first, so it can be read although the JSON after it is broken.
             if (ahead := _ID_AHEAD.match(body)) is not None:
                 broken_id = msgspec.json.decode(ahead[1], type=MessageId)
                 self._send_error(broken_id, ErrorCode.PARSE_ERROR, "the message is not valid JSON")
             raise FrameError(f"a message of {len(body)} bytes is not JSON-RPC: {type(error).__name__}") from None
         logger.warning("refused an invalid request: %s", type(error).__name__)
-        self._send_error(msg_id, ErrorCode.INVALID_REQUEST, f"not a JSON-RPC message: {error}")
+        self._send_error(_readable_id(body), ErrorCode.INVALID_REQUEST, f"not a JSON-RPC message: {error}")
 
     # --- handlers --------------------------------------------------------------------------------
 
@@ -372,8 +376,8 @@ class Engine(LanguageServerProtocol):
 
     @lsp_method(lsp.EXIT)
     def lsp_exit(self, *args: Any) -> None:  # type: ignore[override]
-        """End this session only; stock pygls ends the process."""
-        self._host.end(0 if self._shutdown else 1)
+        """End this session only; stock pygls ends the process. The relay's exit status tells of the shutdown."""
+        self._host.end()
 
     # --- responses and outgoing ------------------------------------------------------------------
 
@@ -418,7 +422,7 @@ class Engine(LanguageServerProtocol):
         wire = result if isinstance(result, msgspec.Struct) else self._converter.unstructure(result)
         self._host.send(_ENCODER.encode(_Reply(msg_id, wire)))
 
-    def _send_error(self, msg_id: MessageId, code: int, message: str) -> None:
+    def _send_error(self, msg_id: MessageId | None, code: int, message: str) -> None:
         text = message.encode("utf-8", "replace").decode()
         self._host.send(_ENCODER.encode(_Refusal(msg_id, ResponseError(code=int(code), message=text))))
 
@@ -433,6 +437,16 @@ class Engine(LanguageServerProtocol):
     def get_result_type(self, method: str) -> type[Any] | None:  # type: ignore[override]
         """lsprotocol's class of a response."""
         return lsp.METHOD_TO_TYPES.get(method, (None, None))[1]
+
+
+def _readable_id(body: bytes) -> MessageId | None:
+    """The id of a JSON text that is no message, if it has one."""
+    try:
+        fields = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
+        msg_id: MessageId = msgspec.json.decode(fields["id"], type=MessageId)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, KeyError):
+        return None
+    return msg_id
 
 
 def _advance(builtin: Generator[Any, Any, Any], value: Any = None) -> Any:

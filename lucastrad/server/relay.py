@@ -17,6 +17,7 @@ PARENT_POLL_SECONDS = 1.0
 _LEAVE_SECONDS = 2.0
 _CHUNK_BYTES = 64 * 1024
 _EXIT = re.compile(rb'"method"\s*:\s*"exit"')
+_SHUTDOWN = re.compile(rb'"method"\s*:\s*"shutdown"')
 _TAIL_BYTES = 256
 
 
@@ -33,7 +34,8 @@ def main(paths: Paths) -> int:
 async def relay(paths: Paths, editor_in: int, editor_out: int, *, parent_pid: int | None = None) -> int:
     """Relay between two file descriptors, which are then closed, and the daemon of `paths`.
 
-    Returns 0 when the editor left, 1 when the daemon could not be reached or left first.
+    Returns 0 when the editor left, 1 when it said `exit` without `shutdown` (LSP 3.18, "Exit Notification"),
+    or the daemon could not be reached or left first.
     """
     parent_pid = os.getppid() if parent_pid is None else parent_pid
     async with (
@@ -56,7 +58,7 @@ async def relay(paths: Paths, editor_in: int, editor_out: int, *, parent_pid: in
         if not pipe.editor_left:
             _say(f"the daemon closed the connection; see {paths.log}")
             return 1
-    return 0
+    return 1 if pipe.exited and not pipe.shut_down else 0
 
 
 class _Pipe:
@@ -64,6 +66,8 @@ class _Pipe:
 
     def __init__(self) -> None:
         self.editor_left = False
+        self.shut_down = False
+        self.exited = False
         self._receiving = trio.CancelScope()
 
     async def editor_to_daemon(self, editor: trio.abc.ReceiveStream, daemon: trio.SocketStream) -> None:
@@ -71,9 +75,12 @@ class _Pipe:
         tail = b""
         try:
             while data := await editor.receive_some(_CHUNK_BYTES):
-                tail = (tail + data[-_TAIL_BYTES:])[-_TAIL_BYTES:]
+                recent = tail + data
+                tail = recent[-_TAIL_BYTES:]
+                self.shut_down = self.shut_down or _SHUTDOWN.search(recent) is not None
+                self.exited = _EXIT.search(tail) is not None
                 # After `exit` it is the daemon that closes the connection, and rightly.
-                self.editor_left = _EXIT.search(tail) is not None
+                self.editor_left = self.exited
                 await daemon.send_all(data)
             self.editor_left = True
             await daemon.send_eof()

@@ -75,7 +75,6 @@ class Session:
         self._notifications: deque[tuple[TrioFuture, Coroutine[Any, Any, Any]]] = deque()
         self._notifications_changed = trio.Event()
         self._nursery: trio.Nursery | None = None
-        self.exit_code: int | None = None
 
     # --- life ------------------------------------------------------------------------------------
 
@@ -105,9 +104,8 @@ class Session:
         self.stopping = True
         self._reading.cancel()
 
-    def end(self, exit_code: int) -> None:
+    def end(self) -> None:
         """Stop serving because the client said `exit`."""
-        self.exit_code = exit_code
         self._reading.cancel()
 
     async def _read(self) -> None:

@@ -306,7 +306,7 @@ async def stop_daemon(paths: Paths) -> bool:
         except Unanswered:
             pass
     with trio.move_on_after(STOP_SECONDS):
-        while not _store_is_free(paths):  # noqa: ASYNC110 (a lock gives no notice)
+        while not store_is_free(paths):  # noqa: ASYNC110 (a lock gives no notice)
             await trio.sleep(_BACKOFF_SECONDS[0])
         return True
     raise LucAstraError(
@@ -315,7 +315,8 @@ async def stop_daemon(paths: Paths) -> bool:
     )
 
 
-def _store_is_free(paths: Paths) -> bool:
+def store_is_free(paths: Paths) -> bool:
+    """Whether no daemon owns the store now."""
     try:
         fd = os.open(paths.lock, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:

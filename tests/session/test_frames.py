@@ -18,10 +18,6 @@ pytestmark = pytest.mark.trio
         frame(b"{"),
         frame(b"not json"),
         frame(b"\xff\xfe"),
-        frame(b"[]"),
-        frame(b"null"),
-        frame(b"{}"),
-        frame(b'{"jsonrpc":"2.0","method":5}'),
         frame(b"[" * 100_000),
     ],
 )
@@ -50,6 +46,27 @@ async def test_an_invalid_request_is_answered_and_the_stream_goes_on(body: bytes
         await peer.stream.send_all(frame(body))
         assert (await peer.reply(7))["error"]["code"] == -32600
         await peer.ask("lucastra/status")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"[]",
+        b'[{"jsonrpc":"2.0","id":1,"method":"lucastra/status"}]',
+        b"null",
+        b"{}",
+        b'{"jsonrpc":"2.0","method":5}',
+        b'{"id":1.5,"method":"lucastra/status"}',
+        b'{"id":true,"method":"lucastra/status"}',
+        b'{"id":[1],"method":"lucastra/status"}',
+    ],
+)
+async def test_json_that_is_no_message_is_answered_without_an_id_and_the_stream_goes_on(body: bytes) -> None:
+    async with serving() as (peer, _):
+        await peer.stream.send_all(frame(body))
+        await peer.ask("lucastra/status")
+        refusals = [message for message in peer.received if message["id"] is None]
+        assert [refusal["error"]["code"] for refusal in refusals] == [-32600]
 
 
 @pytest.mark.parametrize("msg_id", [0, -1, 2**80, "", "ü", "7"])

@@ -98,11 +98,13 @@ async def _survives(bodies: list[bytes], initialized: bool) -> None:
             await peer.start("lucastra/status", msg_id="last")
         while await peer.receive() and peer.received[-1].get("id") != "last":
             pass
+        replies = [message for message in peer.received[already:] if "method" not in message]
         unanswered = ["last", *_ids(bodies)]
-        for message in peer.received[already:]:
-            of_broken_json = message.get("error", {}).get("code") == ErrorCode.PARSE_ERROR
-            if "method" not in message and not of_broken_json:
-                unanswered.remove(message["id"])
+        for reply in replies:
+            of_broken_json = reply.get("error", {}).get("code") == ErrorCode.PARSE_ERROR
+            if reply["id"] is not None and not of_broken_json:
+                unanswered.remove(reply["id"])
+        assert len(replies) <= len(bodies) + 1
 
 
 def _ids(bodies: list[bytes]) -> list[Any]:

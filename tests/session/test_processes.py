@@ -15,6 +15,7 @@ from lucastra_protocol.connect import EXIT_STORE_OWNED, connect, connect_or_star
 from lucastra_protocol.errors import ErrorCode, LucAstraError
 from lucastra_protocol.paths import Paths
 from lucastra_protocol.types import HelloResult
+from lucastra_protocol.version import __version__
 from peer import Peer
 
 pytestmark = [pytest.mark.slow, pytest.mark.trio]
@@ -132,7 +133,7 @@ async def test_stop_returns_when_the_store_is_free(paths: Paths) -> None:
     assert await stop_daemon(paths)
     assert await connect(paths) is None
     again = await trio.run_process(_command("stop"), capture_stdout=True)
-    assert again.stdout == b"no daemon runs\n"
+    assert again.stdout == b"lucastrad is not running\n"
 
 
 async def test_a_newer_client_replaces_the_daemon(paths: Paths, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -173,6 +174,24 @@ async def test_the_relay_serves_an_editor_from_start_to_exit(paths: Paths) -> No
         await editor.ask("shutdown")
         await editor.notify("exit")
         assert await relay.wait() == 0
+
+
+async def test_exit_without_shutdown_makes_the_relay_exit_with_1(paths: Paths) -> None:
+    async with _relay(paths) as (relay, editor):
+        await editor.initialize()
+        await editor.notify("exit")
+        assert await relay.wait() == 1
+
+
+async def test_a_daemon_on_a_terminal_tells_what_it_serves(paths: Paths) -> None:
+    ours, theirs = os.openpty()
+    daemon = await trio.lowlevel.open_process(_command("serve"), stderr=theirs)
+    os.close(theirs)
+    with os.fdopen(ours, "rb", buffering=0) as screen:
+        told = await trio.to_thread.run_sync(screen.readline)
+        daemon.kill()
+        await daemon.wait()
+    assert told.decode() == f"lucastrad {__version__} serves {paths.home}; Ctrl-C stops it\r\n"
 
 
 async def test_the_relay_leaves_when_the_editor_closes_its_pipe(paths: Paths) -> None:

@@ -300,7 +300,7 @@ async def test_the_progress_bar_cancels_the_indexing() -> None:
 
 async def test_random_cancels_get_exactly_one_reply_each() -> None:
     fakes = Fakes()
-    random = Random(7)  # noqa: S311
+    random = Random(7)
 
     async def find(query: SearchQuery) -> SearchOutcome:
         for _ in range(random.randrange(6)):

@@ -140,10 +140,15 @@ def index_summary(result: IndexResult) -> str:
     root = printable_line(workspace.root)
     if workspace.state in ("scanning", "indexing", "embedding"):
         return f"indexing {root} in the background"
-    changed = count(result.indexed_files, "changed file") if result.indexed_files else "nothing had changed"
+    if not result.indexed_files:
+        changed = "nothing had changed, "
+    elif result.indexed_files < workspace.files:
+        changed = f"{count(result.indexed_files, 'changed file')}, "
+    else:  # every file was new
+        changed = ""
     return (
         f"indexed {root}: {count(workspace.files, 'file')}, {count(workspace.chunks, 'passage')}, "
-        f"{count(workspace.skipped, 'skipped', 'skipped')} ({changed}, {duration(result.elapsed_seconds)})"
+        f"{count(workspace.skipped, 'skipped', 'skipped')} ({changed}{duration(result.elapsed_seconds)})"
     )
 
 

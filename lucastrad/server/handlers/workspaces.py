@@ -75,7 +75,7 @@ def _percentage(progress: IndexProgress) -> int:
 
 def _message(progress: IndexProgress) -> str:
     if progress.state is WorkspaceState.SCANNING:
-        return f"scanning: {progress.files_total:,} files"
+        return "scanning"
     if progress.state is WorkspaceState.EMBEDDING:
         return f"embedding: {progress.embedded:,} of {progress.chunks:,} chunks"
     return f"{progress.state.value}: {progress.files_done:,} of {progress.files_total:,} files"

@@ -60,6 +60,34 @@ async def test_relative_paths_are_sent_absolute() -> None:
     assert [params.path for _, params in daemon.requests] == [str(Path.cwd() / "folder"), "file:///elsewhere"]
 
 
+async def test_one_folder_one_glob_and_one_language_need_no_list() -> None:
+    async with fake_daemon(ANSWERS) as (daemon, stream), open_client(stream=stream) as client:
+        await client.search("x", workspaces="/w", paths="src/", languages="go")
+        await client.ask("x", workspaces=Path("/w"))
+        await client.related("/a", workspaces=(Path("/v"), "/w"))
+    sent = [params for _, params in daemon.requests]
+    assert [params.workspaces for params in sent] == [["/w"], ["/w"], ["/v", "/w"]]
+    assert (sent[0].paths, sent[0].languages) == (["src/"], ["go"])
+
+
+async def test_what_is_out_of_range_is_refused_in_the_callers_words() -> None:
+    async with fake_daemon(ANSWERS) as (daemon, stream), open_client(stream=stream) as client:
+        for call, message in (
+            (lambda: client.search("x", limit=0), "limit must be at least 1"),
+            (lambda: client.ask("x", limit=101), "limit must be at most 100"),
+            (lambda: client.search(""), "query must not be empty"),
+            (lambda: client.ask("x" * 4097), "question must have at most 4,096 characters, and has 4,097"),
+            (lambda: client.search("x", mode="fuzzy"), "mode must be one of hybrid, keyword, vector"),  # type: ignore[arg-type]
+            (lambda: client.related("/a", 0), "line must be at least 1"),
+            (lambda: client.files("/a", offset=-1), "offset must be at least 0"),
+        ):
+            with pytest.raises(LucAstraError) as refused:
+                await call()
+            assert (refused.value.message, refused.value.code) == (message, ErrorCode.INVALID_PARAMS)
+        assert daemon.requests == []
+        assert (await client.search("x", limit=100)).hits
+
+
 async def test_a_path_that_is_not_utf8_is_sent_as_a_uri() -> None:
     async with fake_daemon(ANSWERS) as (daemon, stream), open_client(stream=stream) as client:
         await client.index("/src/caf\udce9")

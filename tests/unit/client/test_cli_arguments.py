@@ -1,5 +1,6 @@
 """The command line: what is accepted, and what each refusal says."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -46,7 +47,6 @@ def test_a_file_whose_name_ends_like_a_place_is_that_file(tmp_path: Path, monkey
 @pytest.mark.parametrize(
     ("argv", "message"),
     [
-        ([], "required: COMMAND"),
         (["serach", "x"], "invalid choice: 'serach'"),
         (["search"], "required: QUERY"),
         (["search", "-n", "0", "x"], "'0' is not a number of 1 or more"),
@@ -56,6 +56,9 @@ def test_a_file_whose_name_ends_like_a_place_is_that_file(tmp_path: Path, monkey
         (["search", "--all", "--workspace", ".", "x"], "not allowed with"),
         (["related", "a.py:0"], "lines are counted from 1"),
         (["completion", "tcsh"], "invalid choice: 'tcsh'"),
+        (["workspaces", "remove"], "required: PATH"),
+        (["workspaces", "list", "x"], "unrecognized arguments: x"),
+        (["workspaces", "forget"], "invalid choice: 'forget'"),
     ],
 )
 def test_a_wrong_command_line_is_refused_in_one_line_with_where_to_read_on(
@@ -70,6 +73,53 @@ def test_a_wrong_command_line_is_refused_in_one_line_with_where_to_read_on(
     assert first.startswith("lucastra-client: ")
     assert message in first
     assert "--help" in second
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("search open --limit 1 resource", {"words": ["open", "resource"], "limit": 1}),
+        ("search -qn 2 open --all resource", {"words": ["open", "resource"], "limit": 2, "quiet": True}),
+        ("search open -n3 resource", {"words": ["open", "resource"], "limit": 3}),
+        ("search --limit=1 -- --stdio relay", {"words": ["--stdio", "relay"], "limit": 1}),
+        ("search open --limit 1 -- -x", {"words": ["open", "-x"]}),
+        ("search - x", {"words": ["-", "x"]}),
+        ("index --json /p --force", {"path": Path("/p"), "json": True, "force": True}),
+        ("config --json path", {"action": "path", "json": True}),
+        ("workspaces --json", {"action": "list", "json": True, "color": "auto"}),
+        ("workspaces remove --json /p", {"action": "remove", "json": True, "workspace": Path("/p")}),
+        ("workspaces --json remove /p --color never", {"action": "remove", "json": True, "color": "never"}),
+    ],
+)
+def test_words_and_options_may_stand_in_any_order(line: str, expected: dict[str, object]) -> None:
+    assert vars(parse(line.split())).items() >= expected.items()
+
+
+@pytest.mark.parametrize(
+    ("line", "command"),
+    [
+        ("search open --bogus resource", "search"),
+        ("workspaces --bogus", "workspaces"),
+        ("workspaces remove --bogus /p", "workspaces remove"),
+    ],
+)
+def test_an_unknown_option_is_reported_with_the_help_of_its_command(
+    line: str, command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        main(line.split())
+    assert capsys.readouterr().err.splitlines() == [
+        "lucastra-client: unrecognized arguments: --bogus",
+        f"See `lucastra-client {command} --help`.",
+    ]
+
+
+def test_without_a_command_the_help_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as left:
+        main([])
+    out, err = capsys.readouterr()
+    assert (left.value.code, out) == (2, "")
+    assert "workspaces" in err
 
 
 @pytest.mark.parametrize(
@@ -134,3 +184,13 @@ def test_telling_the_version_loads_nothing_slow() -> None:
     )
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert told.stdout == f"lucastra-client {__version__}\nloaded\n"
+
+
+@pytest.mark.parametrize("line", [["config", "path"], ["logs"]])
+def test_what_needs_no_daemon_loads_no_trio(line: list[str], tmp_path: Path) -> None:
+    code = (
+        f"import sys\nfrom lucastra_client.cli import main\nmain({line})\nprint('trio' in sys.modules, file=sys.stderr)"
+    )
+    environment = os.environ | {"LUCASTRA_HOME": str(tmp_path)}
+    told = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert told.stderr.splitlines()[-1] == "False"

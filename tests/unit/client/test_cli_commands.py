@@ -68,9 +68,9 @@ def known(*workspaces: wire.WorkspaceStatus) -> wire.WorkspacesResult:
 
 
 INDEX_PROGRESS = (
-    "scanning: 3 files",
+    "scanning",
     "embedding: 0 of 9 chunks",
-    "scanning: 4 files",
+    "scanning",
     "embedding: 1 of 12 chunks",
     "embedding: 9 of 12 chunks",
 )
@@ -115,13 +115,35 @@ async def test_quiet_leaves_standard_error_empty(project: Path) -> None:
 
 
 async def test_a_folder_with_nothing_to_index_is_told_and_exits_1(project: Path) -> None:
-    empty = workspace(str(project), files=0, chunks=0, embedded=0, skipped=4)
+    empty = workspace(str(project), files=0, chunks=0, embedded=0)
     ran = await _search_unknown(project, ["search", "x"], empty)
     assert ran.code == 1
     assert ran.asked("lucastra/search") == []
-    assert f"there is nothing to search in {project}: 4 files were skipped" in ran.err
+    assert f"there is nothing to index in {project}\n" in ran.err
     ran = await _search_unknown(project, ["ask", "--json", "x"], empty)
     assert (ran.code, json.loads(ran.out)["citations"]) == (1, [])
+
+
+async def test_a_folder_whose_files_are_all_skipped_is_told_with_the_reasons(project: Path) -> None:
+    rows = [wire.FileStatus(path=".git/", status="skipped", reason="version control")]
+    rows += [wire.FileStatus(path=f"{name}.bin", status="skipped", reason="binary") for name in "abcde"]
+    files = {"lucastra/files": wire.FilesResult(files=rows, total=len(rows))}
+    empty = workspace(str(project), files=0, chunks=0, embedded=0, skipped=6)
+    ran = await _search_unknown(project, ["search", "x"], empty, **files)
+    assert ran.code == 1
+    assert "; skipped: a.bin (binary), b.bin (binary), c.bin (binary) and 2 more\n" in ran.err
+    only_git = {"lucastra/files": wire.FilesResult(files=rows[:1], total=1)}
+    assert "there is nothing to index" in (await _search_unknown(project, ["search", "x"], empty, **only_git)).err
+
+
+async def test_a_folder_that_was_indexed_on_the_way_for_nothing_is_forgotten_again(project: Path) -> None:
+    empty = workspace(str(project), files=0, chunks=0, embedded=0)
+    ran = await _search_unknown(project, ["search", "x"], empty)
+    assert [params.path for params in ran.asked("lucastra/removeWorkspace")] == [str(project)]
+    asked_for = {"lucastra/workspaces": known(empty)}
+    assert (await run(project, ["search", "x"], asked_for)).asked("lucastra/removeWorkspace") == []
+    indexed = {"lucastra/workspaces": known(), "lucastra/index": wire.IndexResult(workspace=empty)}
+    assert (await run(project, ["index"], indexed)).asked("lucastra/removeWorkspace") == []
 
 
 async def test_a_first_indexing_that_is_under_way_is_waited_for(project: Path) -> None:
@@ -140,10 +162,14 @@ async def test_no_index_refuses_an_unknown_folder_with_the_cure(project: Path) -
 async def test_the_home_folder_is_not_indexed_on_the_way(project: Path) -> None:
     home = project.parent / "home"
     home.mkdir()
+    answers = {
+        "lucastra/workspaces": known(),
+        "lucastra/index": wire.IndexResult(workspace=workspace(str(home))),
+    }
     for line in (["search", "x"], ["index"]):
         with pytest.raises(LucAstraError, match=f"lucastra-client index {home} --force"):
-            await run(home, line, {"lucastra/workspaces": known()})
-    ran = await run(home, ["index", "--force"], {"lucastra/index": wire.IndexResult(workspace=workspace(str(home)))})
+            await run(home, line, answers)
+    ran = await run(home, ["index", "--force"], answers)
     assert ran.code == 0
 
 
@@ -184,6 +210,29 @@ async def test_every_option_of_a_search_is_sent(project: Path) -> None:
     )  # fmt: skip
 
 
+async def test_globs_are_sent_as_from_the_root_of_the_workspace(project: Path) -> None:
+    answers = {"lucastra/workspaces": known(workspace(str(project))), "lucastra/search": FOUND}
+    line = ["search", "--path", "./src/", "--path", f"!{project}/src/pkg", "x"]
+    sent = (await run(project / "src", line, answers)).asked("lucastra/search")[0]
+    assert sent.paths == ["/src/", "!/src/pkg"]
+
+
+async def test_related_indexes_a_repository_on_the_way_but_no_other_folder(project: Path) -> None:
+    answers = {
+        "lucastra/workspaces": known(),
+        "lucastra/index": wire.IndexResult(workspace=workspace(str(project))),
+        "lucastra/related": FOUND,
+    }
+    (project / "src" / "a.py").touch()
+    ran = await run(project, ["related", "src/a.py"], answers)
+    assert [params.path for params in ran.asked("lucastra/index")] == [str(project)]
+    loose = project.parent / "notes"
+    loose.mkdir()
+    (loose / "b.py").touch()
+    with pytest.raises(LucAstraError, match=f"lucastra-client index {loose}"):
+        await run(project, ["related", "../notes/b.py"], answers)
+
+
 async def test_related_searches_the_workspace_of_the_file(project: Path) -> None:
     (project / "src" / "a.py").touch()
     answers = {"lucastra/workspaces": known(workspace(str(project))), "lucastra/related": FOUND}
@@ -222,6 +271,22 @@ async def test_how_far_a_result_is_behind_stands_on_standard_error(
     assert note in ran.err
 
 
+async def test_a_folder_that_is_gone_is_not_said_to_catch_up(project: Path) -> None:
+    gone = workspace("/gone", state="missing", freshness="stale", problems=["the folder /gone is not there"])
+
+    async def told(*others: wire.WorkspaceStatus) -> str:
+        answers = {
+            "lucastra/workspaces": known(gone, *others),
+            "lucastra/search": wire.SearchResult(hits=[hit()], freshness="stale"),
+        }
+        return (await run(project, ["search", "--all", "x"], answers)).err
+
+    for err in (await told(), await told(workspace("/there"))):
+        assert "the folder /gone is not there" in err
+        assert "catching up" not in err
+    assert "catching up" in await told(workspace("/there", freshness="stale"))
+
+
 async def test_ask_without_a_provider_shows_passages_and_how_to_add_one(project: Path) -> None:
     answers = {
         "lucastra/workspaces": known(workspace(str(project))),
@@ -249,13 +314,66 @@ async def test_problems_of_a_workspace_are_told_without_their_escapes(project: P
 
 
 async def test_index_tells_what_it_did_and_no_wait_returns_at_once(project: Path) -> None:
-    done = {"lucastra/index": wire.IndexResult(workspace=workspace(str(project)), indexed_files=3, elapsed_seconds=2)}
-    ran = await run(project / "src", ["index"], done)
-    assert ran.out == f"indexed {project}: 3 files, 12 passages, 0 skipped (3 changed files, 2.0 s)\n"
+    summary = f"indexed {project}: 3 files, 12 passages, 0 skipped"
+    for indexed, told in ((3, "2.0 s"), (1, "1 changed file, 2.0 s"), (0, "nothing had changed, 2.0 s")):
+        done = wire.IndexResult(workspace=workspace(str(project)), indexed_files=indexed, elapsed_seconds=2)
+        ran = await run(project / "src", ["index"], {"lucastra/workspaces": known(), "lucastra/index": done})
+        assert ran.out == f"{summary} ({told})\n"
     begun = wire.IndexResult(workspace=workspace(str(project), state="scanning", chunks=0))
     ran = await run(project, ["index", "--no-wait", "."], {"lucastra/index": begun})
     assert (ran.code, ran.asked("lucastra/index")[0].wait) == (0, False)
     assert "in the background" in ran.out
+
+
+async def test_indexing_a_folder_of_a_workspace_names_the_workspace(project: Path) -> None:
+    answers = {
+        "lucastra/workspaces": known(workspace(str(project))),
+        "lucastra/index": wire.IndexResult(workspace=workspace(str(project))),
+    }
+    ran = await run(project, ["index", "src"], answers)
+    assert ran.err.splitlines()[0] == f"indexing {project}: scanning"
+
+
+async def test_status_of_a_folder_shows_its_workspace_alone(project: Path) -> None:
+    status = wire.StatusResult(
+        daemon_version="1", pid=7, uptime_seconds=1.0, home="/h", memory_bytes=1, clients=1,
+        embeddings=wire.ModelStatus(provider="local", model="m", dimensions=256),
+        workspaces=[workspace("/other"), workspace(str(project))],
+    )  # fmt: skip
+    ran = await run(project, ["status", "src", "--json"], {"lucastra/status": status})
+    assert [entry["root"] for entry in json.loads(ran.out)["workspaces"]] == [str(project)]
+    with pytest.raises(LucAstraError, match=f"{project.parent} is in no workspace; run"):
+        await run(project, ["status", ".."], {"lucastra/status": status})
+
+
+@pytest.mark.parametrize(
+    ("line", "shown"),
+    [
+        (["status", "--files"], ["a.py", "src/", "src/b.py", "srcs/c.py", "vendor/"]),
+        (["status", "--files", "src"], ["src/", "src/b.py"]),
+        (["status", "--files", "vendor/lib"], ["vendor/"]),
+    ],
+)
+async def test_status_files_shows_what_is_below_a_folder_and_nothing_of_git(
+    line: list[str], shown: list[str], project: Path
+) -> None:
+    (project / "vendor" / "lib").mkdir(parents=True)
+    reasons = {".git/": "version control", "vendor/": "vendored"}
+    names = (".git/", "a.py", "src/", "src/b.py", "srcs/c.py", "vendor/")
+    rows = [wire.FileStatus(path=name, status="skipped", reason=reasons.get(name, "")) for name in names]
+    answers = {
+        "lucastra/workspaces": known(workspace(str(project))),
+        "lucastra/files": wire.FilesResult(files=rows, total=len(rows)),
+    }
+    document = json.loads((await run(project, [*line, "--json"], answers)).out)
+    assert [row["path"] for row in document["files"]] == shown
+    assert document["total"] == len(shown)
+
+
+async def test_status_says_so_when_there_is_no_file_to_list(project: Path) -> None:
+    answers = {"lucastra/workspaces": known(workspace(str(project))), "lucastra/files": wire.FilesResult()}
+    ran = await run(project, ["status", "--skipped"], answers)
+    assert (ran.code, ran.out, ran.err) == (0, "", "lucastra-client: no file was skipped\n")
 
 
 async def test_status_files_reads_every_page(project: Path) -> None:
@@ -265,7 +383,8 @@ async def test_status_files_reads_every_page(project: Path) -> None:
         page = names[params.offset : params.offset + params.limit]
         return wire.FilesResult(files=[wire.FileStatus(path=name, status="indexed") for name in page], total=len(names))
 
-    ran = await run(project, ["status", "--files", "--json"], {"lucastra/files": files})
+    answers = {"lucastra/workspaces": known(workspace(str(project))), "lucastra/files": files}
+    ran = await run(project, ["status", "--files", "--json"], answers)
     assert [entry["path"] for entry in json.loads(ran.out)["files"]] == names
     assert len(ran.asked("lucastra/files")) == 3
 
@@ -284,9 +403,6 @@ async def test_workspaces_are_listed_and_removed_by_name_even_when_gone(project:
     removed = {"lucastra/removeWorkspace": wire.RemoveResult(root=str(project / "gone"))}
     ran = await run(project, ["workspaces", "remove", "gone"], removed)
     assert ran.asked("lucastra/removeWorkspace")[0].path == str(project / "gone")
-    for line in (["workspaces", "remove"], ["workspaces", "list", "gone"]):
-        with pytest.raises(LucAstraError, match="PATH"):
-            await run(project, line, {})
 
 
 async def test_doctor_exits_1_when_a_check_fails(project: Path) -> None:
@@ -317,12 +433,17 @@ async def test_stop_says_whether_there_was_a_daemon(project: Path) -> None:
 
 
 async def _search_unknown(
-    cwd: Path, line: list[str], indexed: wire.WorkspaceStatus, before: wire.WorkspacesResult | None = None
+    cwd: Path,
+    line: list[str],
+    indexed: wire.WorkspaceStatus,
+    before: wire.WorkspacesResult | None = None,
+    **others: Answer,
 ) -> Ran:
     """Search where nothing is indexed, or not wholly; indexing ends with `indexed`."""
     answers = {
         "lucastra/workspaces": before or known(),
         "lucastra/index": wire.IndexResult(workspace=indexed, indexed_files=3),
         "lucastra/search": FOUND,
+        "lucastra/removeWorkspace": wire.RemoveResult(root=indexed.root),
     }
-    return await run(cwd, line, answers)
+    return await run(cwd, line, answers | others)

@@ -43,8 +43,64 @@ def test_the_home_folder_what_holds_it_and_the_file_system_are_refused(
     monkeypatch.setenv("HOME", str(home))
     for root in (Path("/"), home, home.parent):
         with pytest.raises(LucAstraError, match=f"lucastra-client index {root} --force"):
-            scope.refuse_whole_disk(root, "lucastra-client")
-    scope.refuse_whole_disk(home / "project", "lucastra-client")
+            scope.refuse_no_project(root, "lucastra-client")
+    scope.refuse_no_project(home / "project", "lucastra-client")
+
+
+@pytest.mark.parametrize("root", ["/etc", "/usr", "/usr/lib", "/var/log", "/proc/1", "/opt", "/root", "/lib"])
+def test_folders_of_the_system_are_refused(root: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    with pytest.raises(LucAstraError, match=f"a folder of the system, .*`lucastra-client index {root} --force"):
+        scope.refuse_no_project(Path(root), "lucastra-client")
+
+
+@pytest.mark.parametrize("root", ["/opt/app", "/usr/src/linux", "/var/www/site", "/srv/app", "/home/me/etc"])
+def test_projects_within_folders_of_the_system_are_not(
+    root: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    scope.refuse_no_project(Path(root), "lucastra-client")
+
+
+def test_roots_own_home_is_refused_as_a_home_and_its_projects_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/root")
+    with pytest.raises(LucAstraError, match="your home folder"):
+        scope.refuse_no_project(Path("/root"), "lucastra-client")
+    scope.refuse_no_project(Path("/root/project"), "lucastra-client")
+
+
+@pytest.mark.parametrize(
+    ("typed", "sent"),
+    [
+        ("src/", "src/"),
+        ("*.py", "*.py"),
+        ("/src/", "/src/"),
+        ("./src/", "/src/"),
+        ("./src/*.py", "/src/*.py"),
+        ("!./tests", "!/tests"),
+        (".", "*"),
+        ("./", "*"),
+        (".github/", ".github/"),
+        ("{root}", "*"),
+        ("{root}/src/", "/src/"),
+        ("{root}/.github/**", "/.github/**"),
+        ("!{root}/a/../src", "!/src"),
+        ("{link}/src/", "/src/"),
+    ],
+)
+def test_a_glob_is_sent_as_from_the_root_of_the_workspace(typed: str, sent: str, tmp_path: Path) -> None:
+    root, link = tmp_path / "root", tmp_path / "link"
+    root.mkdir()
+    link.symlink_to(root)
+    known = [workspace(str(root))]
+    assert scope.pattern_below_root(typed.format(root=root, link=link), known) == sent
+
+
+def test_an_absolute_glob_is_refused_where_it_would_mean_another_folder_in_each_workspace() -> None:
+    known = [workspace("/a"), workspace("/b")]
+    with pytest.raises(LucAstraError, match="lies in /a, and other workspaces are searched too"):
+        scope.pattern_below_root("/a/src/", known)
+    assert scope.pattern_below_root("./src/", known) == "/src/"
 
 
 @pytest.mark.parametrize(("path", "message"), [("missing", "there is no folder"), ("file", "is not a folder")])
