@@ -12,7 +12,7 @@ class GeneratedTree:
 
     def __init__(self, root: Path, *, files: int, seed: int) -> None:
         self.root = root
-        self._random = random.Random(seed)  # noqa: S311
+        self._random = random.Random(seed)
         self._made = 0
         self.names: list[str] = []
         """The relative paths of the files that are there."""

@@ -23,7 +23,7 @@ ORPHAN_SECONDS = 3.0
 
 
 async def test_fifty_kills_while_indexing_lose_nothing_and_embed_nothing_twice(daemon: RealDaemon) -> None:
-    moments = random.Random(20)  # noqa: S311
+    moments = random.Random(20)
     tree = GeneratedTree(daemon.folder / "project", files=300, seed=1)
     await daemon.start()
     async with daemon.client() as client:
@@ -145,7 +145,7 @@ async def test_killed_workers_cost_nothing(daemon: RealDaemon) -> None:
 
 
 async def test_workers_of_a_killed_daemon_leave_soon_whatever_they_were_doing(daemon: RealDaemon) -> None:
-    moments = random.Random(3)  # noqa: S311
+    moments = random.Random(3)
     tree = GeneratedTree(daemon.folder / "project", files=300, seed=3)
     await daemon.start()
     async with daemon.client() as client:

@@ -147,8 +147,7 @@ class StoreMachine(RuleBasedStateMachine):
         if not hasattr(self, "store"):
             return
         held = {
-            path: [c.text for c in self.store.catalog.chunks_between(span)]
-            for path, span in self.store.catalog.spans()
+            path: [c.text for c in self.store.catalog.chunks_between(span)] for path, span in self.store.catalog.spans()
         }
         assert held == self.files
 

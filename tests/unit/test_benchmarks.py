@@ -23,7 +23,7 @@ from benchmarks.queries import first_sentence, is_telling_name, material, sample
 from benchmarks.repository import CHANGED, MAIN, Repository, unique_tokens, with_changed_line, with_new_function
 from benchmarks.rpc.results import Kills, Load, Request, RpcReport
 
-CHANCE = random.Random(1)  # noqa: S311 (no secret)
+CHANCE = random.Random(1)
 
 # --- statistics ------------------------------------------------------------------------------------
 

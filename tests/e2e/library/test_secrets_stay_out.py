@@ -8,7 +8,7 @@ from real_daemon import RealDaemon, found, indexed, until, write
 
 pytestmark = [pytest.mark.slow, pytest.mark.trio]
 
-_random = random.Random(11)  # noqa: S311
+_random = random.Random(11)
 
 
 def canary(prefix: str = "", length: int = 40) -> str:

@@ -59,7 +59,7 @@ def test_it_lasts_and_a_second_put_replaces(cache: EmbeddingCache, tmp_path: Pat
 
 def test_a_mutated_row_counts_as_absent(cache: EmbeddingCache, tmp_path: Path) -> None:
     cache.put((key(n), vector(n)) for n in range(100))
-    flips = random.Random(1)  # noqa: S311
+    flips = random.Random(1)
     with closing(sqlite3.connect(file_of(tmp_path), isolation_level=None)) as connection:
         for n in range(0, 100, 2):
             (blob,) = connection.execute("SELECT vector FROM vectors WHERE key=?", (key(n),)).fetchone()
@@ -76,7 +76,7 @@ def test_a_mutated_file_never_yields_a_wrong_vector_and_can_be_written_again(tmp
     cache = EmbeddingCache(tmp_path, SPACE, max_bytes=1 << 20)
     cache.put((key(n), vector(n)) for n in range(300))
     cache.close()
-    moment = random.Random(seed)  # noqa: S311
+    moment = random.Random(seed)
     data = bytearray(file_of(tmp_path).read_bytes())
     for _ in range(8):
         at = moment.randrange(len(data))
