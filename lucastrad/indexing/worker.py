@@ -24,7 +24,6 @@ from lucastrad.workspace.reader import ReadFile, read_file
 from lucastrad.workspace.scanner import Candidate, Entry, ScanRules, Skipped, check, folders, scan
 
 BLANK = "blank"
-_NEVER_EQUAL = Stat(-1, 0, 0, 0)
 
 
 class ScanRequest(msgspec.Struct, frozen=True, array_like=True):
@@ -164,7 +163,7 @@ def _index(request: IndexRequest) -> IndexReply:
             reply.gone.append(path)
         elif isinstance(read, Skipped):
             # What could not even be opened keeps the scan's Stat, so that it is not tried again until it changes.
-            unsure = _NEVER_EQUAL if read.size_bytes else found.stat
+            unsure = _never_equal(found.stat) if read.size_bytes else found.stat
             reply.files.append(_skipped(path, read.reason, read.stat or unsure))
         elif request.hashes.get(path) == read.content_hash:
             reply.touched.append((path, _stored_stat(read)))
@@ -175,7 +174,12 @@ def _index(request: IndexRequest) -> IndexReply:
 
 def _stored_stat(read: ReadFile) -> Stat:
     """A file that was changed within the clock tick of its reading is read again by the next scan."""
-    return _NEVER_EQUAL if read.racy else read.stat
+    return _never_equal(read.stat) if read.racy else read.stat
+
+
+def _never_equal(stat: Stat) -> Stat:
+    """A Stat that no file has: the next scan reads this one again."""
+    return Stat(stat.size_bytes, -1, -1, -1)
 
 
 def _indexed(path: str, read: ReadFile) -> IndexedFile:

@@ -6,7 +6,7 @@ Each feature adds to a component of its own, so that a hit's score can be explai
 """
 
 import re
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Collection, Hashable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -18,8 +18,8 @@ _T = TypeVar("_T")
 COSINE_WEIGHT = 0.6
 KEYWORD_WEIGHT = 0.3
 COSINE_FLOOR = 0.45
-"""In a hybrid search, for passages that share no word with the query: made-up words (`zzzzqqq`) have a cosine of
-0.38 to 0.42 with the nearest passage of Django, the answers to questions about it 0.5 and more."""
+"""For a hybrid search that shares no word with any passage: made-up words (`zzzzqqq`) have a cosine of 0.38 to 0.42
+with the nearest passage of Django, the answers to questions about it 0.5 and more."""
 SYMBOL_EXACT = 0.5
 SYMBOL_LAST = 0.35
 SYMBOL_WORDS = 0.12
@@ -72,7 +72,7 @@ class Ranked:
 def rank(
     query: ParsedQuery,
     mode: SearchMode,
-    candidates: Iterable[Candidate],
+    candidates: Collection[Candidate],
     outlines: dict[int, Outline],
     *,
     best_bm25: float,
@@ -80,13 +80,15 @@ def rank(
     """Score and order candidates, best first; those without an outline were deleted meanwhile.
 
     `best_bm25` is the best of the whole search, so that scores of several workspaces can be compared. What
-    scores nothing, or was found only by a cosine under COSINE_FLOOR, is no hit.
+    scores nothing is no hit; nor is anything where no passage shares a word with the query or is near it.
     """
+    if mode is SearchMode.HYBRID and all(map(_is_far, candidates)):
+        return []
     features = _Features(query)
     ranked = []
     for candidate in candidates:
         outline = outlines.get(candidate.chunk)
-        if outline is None or (mode is SearchMode.HYBRID and _is_noise(candidate)):
+        if outline is None:
             continue
         components = _base(mode, candidate, best_bm25)
         components |= features.of(outline)
@@ -122,7 +124,7 @@ def one_per_file_first(ranked: Sequence[_T], limit: int, file: Callable[[_T], Ha
     return (firsts + rest)[:limit]
 
 
-def _is_noise(candidate: Candidate) -> bool:
+def _is_far(candidate: Candidate) -> bool:
     return candidate.bm25 is None and candidate.cosine is not None and candidate.cosine < COSINE_FLOOR
 
 

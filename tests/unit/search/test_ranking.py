@@ -130,12 +130,12 @@ def test_the_best_of_each_file_comes_first_and_nothing_else_moves() -> None:
     assert firsts(4) == [1, 3, 5, 2]
 
 
-def test_only_shared_words_or_real_nearness_make_a_hit() -> None:
-    far, near = COSINE_FLOOR - 0.01, COSINE_FLOOR + 0.01
-    found: list[Found] = [("far.py", "python", "", far, None), ("near.py", "python", "", near, None)]
-    check("how", found, ["near.py"])
-    check("how", found, ["near.py", "far.py"], VECTOR)
-    check("how", [("worded.py", "python", "", far, 5.0)], ["worded.py"])
+def test_a_query_that_nothing_shares_a_word_with_or_is_near_finds_nothing() -> None:
+    far: list[Found] = [("a.py", "python", "", COSINE_FLOOR - 0.01, None), ("b.py", "python", "", 0.3, None)]
+    check("zzzzqqq", far, [])
+    check("zzzzqqq", far, ["a.py", "b.py"], VECTOR)
+    assert len(ranked("how", [*far, ("worded.py", "python", "", None, 5.0)])) == 3
+    assert len(ranked("how", [*far, ("near.py", "python", "", COSINE_FLOOR, None)])) == 3
 
 
 def test_scores_of_several_workspaces_are_measured_by_the_best_of_all() -> None:
