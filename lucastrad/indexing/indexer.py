@@ -1,7 +1,7 @@
 """Keeps one workspace's store in step with its files.
 
 Hints (from the watcher) and scans put paths into a queue; worker processes read, cut and analyse
-them in batches; the daemon commits. Embedding follows on its own, and so does publishing to the
+them in batches; the daemon commits. Embedding follows on its own (`backfill.py`), and so does publishing to the
 keyword index, so that keyword search answers while vectors are still missing.
 """
 
@@ -16,13 +16,11 @@ from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 import msgspec
-import numpy as np
 import trio
-from numpy.typing import NDArray
 
 from lucastrad.embeddings.cache import EmbeddingCache
 from lucastrad.embeddings.protocol import Embedder
-from lucastrad.indexing.analysis import passage
+from lucastrad.indexing.backfill import Backfill
 from lucastrad.indexing.queue import FileQueue
 from lucastrad.indexing.signals import Broadcast, Wake
 from lucastrad.indexing.store import WorkspaceStore
@@ -39,8 +37,7 @@ from lucastrad.indexing.worker import (
     index_job,
     scan_job,
 )
-from lucastrad.memory import release_freed
-from lucastrad.storage.catalog import Counts, IndexedFile, PendingChunk
+from lucastrad.storage.catalog import Counts, IndexedFile
 from lucastrad.storage.sqlite import StoreCorrupt, StoreUnavailable
 from lucastrad.types import FileState, Freshness, IndexProgress, WorkspaceReport, WorkspaceState
 from lucastrad.workers import Job, JobTimeout, WorkerDied, WorkerPool
@@ -85,7 +82,6 @@ class _Progress:
     """Counters of the present run, for reports and for the benchmark."""
 
     indexed_files: int = 0
-    embedded_chunks: int = 0
     total_files: int = 0
     started: float = 0.0
     index_seconds: float | None = None
@@ -113,6 +109,7 @@ class WorkspaceIndexer:
         self._folder = folder
         self._pool = pool
         self._embedder = embedder
+        self._backfill = Backfill(pool, embedder, cache, persist=self._persist, changed=self._after_change)
         self._cache = cache
         self._rules = rules
         self._nested = nested
@@ -124,9 +121,7 @@ class WorkspaceIndexer:
         self._scan_wake = Wake()
         self._index_wake = Broadcast()
         self._publish_wake = Wake()
-        self._embed_wake = Wake()
         self._unpublished = False
-        self._embedding = True
         self._changed = Broadcast()
         self._progress = _Progress()
         self._comparing = False
@@ -160,14 +155,14 @@ class WorkspaceIndexer:
     @property
     def embedded_chunks(self) -> int:
         """Chunks that went through the model since the daemon started; cache hits do not count."""
-        return self._progress.embedded_chunks
+        return self._backfill.embedded_chunks
 
     @property
     def freshness(self) -> Freshness:
         """How far the store is behind the files, as far as is known."""
         if not self._files_settled():
             return Freshness.STALE
-        return Freshness.PENDING if self._embedding else Freshness.FRESH
+        return Freshness.PENDING if self._backfill.busy else Freshness.FRESH
 
     def request_scan(self) -> int:
         """Ask for a full scan; returns the ticket that `settled` takes. One that has not begun yet serves all."""
@@ -233,7 +228,7 @@ class WorkspaceIndexer:
             return WorkspaceState.INDEXING
         if not self._files_settled():
             return WorkspaceState.SCANNING
-        return WorkspaceState.EMBEDDING if self._embedding else WorkspaceState.READY
+        return WorkspaceState.EMBEDDING if self._backfill.busy else WorkspaceState.READY
 
     def _files_settled(self) -> bool:
         return (
@@ -253,7 +248,6 @@ class WorkspaceIndexer:
         self._scans_wanted = max(self._scans_wanted, self._scans_done + 1)
         self._scans_begun = self._scans_done
         self._comparing = False
-        self._embedding = True
         self._store = await self._persist("opening the store", self._open)
         self._progress.started = trio.current_time()
         try:
@@ -262,7 +256,6 @@ class WorkspaceIndexer:
                 self._changed.notify()
                 self._scan_wake.set()
                 self._publish_wake.set()
-                self._embed_wake.set()
                 nursery.start_soon(self._watcher.run)
                 nursery.start_soon(self._watch)
                 nursery.start_soon(self._watch_corruption)
@@ -271,7 +264,7 @@ class WorkspaceIndexer:
                 for _ in range(self._pool.size + 1):  # one batch is committed while the workers do the next
                     nursery.start_soon(self._index_forever)
                 nursery.start_soon(self._publish_forever)
-                nursery.start_soon(self._embed_forever)
+                nursery.start_soon(self._backfill.run, self.store)
         finally:
             self.ready = trio.Event()  # until the next run: what is closed must not be asked
             with trio.CancelScope(shield=True):  # bounded: one file of vectors, and SQLite's last page
@@ -441,8 +434,7 @@ class WorkspaceIndexer:
         self._unpublished = True
         self._publish_wake.set()
         if any(file.chunks for file, _ in commit.added):
-            self._embedding = True
-            self._embed_wake.set()
+            self._backfill.wake()
         self._changed.notify()
 
     async def _publish_forever(self) -> None:
@@ -459,62 +451,6 @@ class WorkspaceIndexer:
             if not self._unpublished:
                 await self._persist("saving", self.store.checkpoint)
             self._after_change()
-
-    async def _embed_forever(self) -> None:
-        """Backfill: chunks without a vector, by ascending id. New chunks always get higher ids."""
-        last = 0
-        while True:
-            await self._embed_wake.wait()
-            while True:
-                limit = self._embedder.batch_size * self._pool.size
-                pending = await self._persist("reading", self.store.catalog.pending, last, limit)
-                if not pending:
-                    break
-                await self._embed(pending)
-                last = pending[-1].id
-                await self._persist("saving", self.store.checkpoint, share=0.5)  # each row is saved twice at most
-                self._changed.notify()
-            if not self._embed_wake.is_set():
-                self._embedding = False
-                await self._persist("saving", self.store.checkpoint)
-                await trio.to_thread.run_sync(release_freed)
-                self._after_change()
-
-    async def _embed(self, pending: list[PendingChunk]) -> None:
-        first_of_key = {chunk.key: chunk for chunk in reversed(pending)}
-        vectors = dict(await self._persist("reading the cache", self._cache.get, list(first_of_key)))
-        missing = [chunk for key, chunk in first_of_key.items() if key not in vectors]
-        new: dict[bytes, NDArray[np.float32]] = {}
-        size = self._embedder.batch_size
-        async with trio.open_nursery() as nursery:
-            for start in range(0, len(missing), size):
-                nursery.start_soon(self._embed_surely, missing[start : start + size], new)
-        # A passage that no worker survives gets the zero vector, which is not cached: a later replay tries again.
-        zero = np.zeros(self._embedder.space.dimensions, np.float32)
-        rows = [row for row, chunk in enumerate(pending) if chunk.key in new and chunk is first_of_key[chunk.key]]
-        vectors |= new
-        matrix = np.stack([vectors.get(chunk.key, zero) for chunk in pending])
-        ids, keys = [chunk.id for chunk in pending], [chunk.key for chunk in pending]
-        await self._persist("storing vectors", self.store.embed, ids, keys, matrix, new=rows)
-        self._progress.embedded_chunks += len(new)
-
-    async def _embed_surely(
-        self, chunks: list[PendingChunk], into: dict[bytes, NDArray[np.float32]], *, again: bool = True
-    ) -> None:
-        """Embed what can be embedded: a batch whose worker dies twice is halved until the culprit stands alone."""
-        passages = [passage(chunk.path, chunk.symbol, chunk.text) for chunk in chunks]
-        try:
-            vectors = await self._embedder.embed_passages(passages)
-            into.update((chunk.key, vector) for chunk, vector in zip(chunks, vectors, strict=True))
-        except (WorkerDied, JobTimeout) as error:
-            if again:  # the kernel's out-of-memory killer takes innocent workers, too
-                await self._embed_surely(chunks, into, again=False)
-            elif len(chunks) > 1:
-                middle = len(chunks) // 2
-                await self._embed_surely(chunks[:middle], into)
-                await self._embed_surely(chunks[middle:], into)
-            else:
-                _log.warning("a passage of %s could not be embedded: %s", chunks[0].path, error)
 
     # --- state -----------------------------------------------------------------------------------
 
