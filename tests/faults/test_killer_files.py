@@ -104,7 +104,7 @@ async def test_a_file_that_kills_its_worker_is_set_aside_by_name(
         outcome = await service.index(root, wait=True)
         assert (outcome.workspace.files, outcome.workspace.embedded) == (59, 59)
         assert outcome.workspace.problems == [
-            "1 files could not be indexed; see `lucastra-client status --files --skipped`"
+            "1 file could not be indexed; see `lucastra-client status --files --skipped`"
         ]
         (failed,), total = await service.files(root, skipped_only=True, offset=0, limit=10)
         assert (failed.path, failed.state, total) == ("module37.py", "failed", 1)
