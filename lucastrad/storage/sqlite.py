@@ -31,7 +31,8 @@ def connect(path: Path, *, durable: bool, read_only: bool = False) -> sqlite3.Co
         target, uri=True, isolation_level=None, check_same_thread=False, cached_statements=64, timeout=10.0
     )
     try:
-        connection.execute("PRAGMA cache_size = -8192")
+        # KiB: readers are several a workspace, and the system caches the file's pages as well.
+        connection.execute(f"PRAGMA cache_size = {-1024 if read_only else -8192}")
         if not read_only:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
