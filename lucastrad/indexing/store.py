@@ -20,6 +20,7 @@ from lucastrad.storage.fs import ensure_private_folder
 from lucastrad.storage.keywords import KeywordChunk, KeywordIndex
 from lucastrad.storage.sqlite import StoreCorrupt, StoreUnavailable, set_aside
 from lucastrad.storage.vectors.exact import ExactIndex
+from lucastrad.storage.vectors.protocol import VectorIndex
 from lucastrad.types import StoredChunk, VectorSpace
 
 _log = logging.getLogger(__name__)
@@ -37,7 +38,7 @@ class WorkspaceStore:
         self.folder = folder
         self.catalog = self._open_catalog()
         self.keywords = KeywordIndex(folder / "keywords")
-        self.vectors = ExactIndex(folder / "vectors", space)
+        self.vectors: VectorIndex = ExactIndex(folder / "vectors", space)
         self._cache = cache
         self._lock = threading.Lock()
         if max(self.keywords.reached, self.vectors.reached) > self.catalog.seq():

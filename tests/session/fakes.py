@@ -30,7 +30,7 @@ from lucastrad.types import (
 
 def hit(number: int = 1, *, path: str = "src/config.py", text: str = "def load_config(): ...") -> Hit:
     chunk = StoredChunk(number, path, "python", "load_config", "function", 3, 4, text)
-    return Hit("/work/project", chunk, 1.0 / number, {"keyword": 0.5, "vector": 0.25})
+    return Hit("/projects/project", chunk, 1.0 / number, {"keyword": 0.5, "vector": 0.25})
 
 
 class FakeSearches:
@@ -70,7 +70,7 @@ class FakeAnswers:
         return Answer([hit(1), hit(2)], Freshness.FRESH, None, ["no provider is configured"])
 
 
-def report(root: str = "/work/project", state: WorkspaceState = WorkspaceState.READY) -> WorkspaceReport:
+def report(root: str = "/projects/project", state: WorkspaceState = WorkspaceState.READY) -> WorkspaceReport:
     return WorkspaceReport(root, state, Freshness.FRESH, files=3, chunks=9, embedded=9, languages={"python": 3})
 
 

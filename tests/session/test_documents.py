@@ -14,7 +14,7 @@ from pygls.workspace import PositionCodec
 from lucastrad.server.documents import Document
 from lucastrad.server.session import MAX_WAITING_NOTIFICATIONS, Session
 
-URI = "file:///work/project/a.py"
+URI = "file:///projects/project/a.py"
 
 
 def _change(text: str, start: tuple[int, int], end: tuple[int, int]) -> dict[str, Any]:
@@ -100,22 +100,23 @@ async def test_folders_become_workspaces_in_order_and_bad_ones_are_told() -> Non
     async with serving(fakes) as (peer, _):
         from pathlib import Path
 
-        fakes.workspaces.refused.add(Path("/work/gone"))
+        fakes.workspaces.refused.add(Path("/projects/gone"))
         folders = [
-            {"uri": "file:///work/one", "name": "one"},
-            {"uri": "file:///work/gone", "name": "gone"},
+            {"uri": "file:///projects/one", "name": "one"},
+            {"uri": "file:///projects/gone", "name": "gone"},
             {"uri": "untitled:x", "name": "x"},
-            {"uri": "file:///work/tw%20o", "name": "two"},
+            {"uri": "file:///projects/tw%20o", "name": "two"},
         ]
         await peer.initialize(workspaceFolders=folders)
-        added = {"event": {"added": [{"uri": "file:///work/three", "name": "three"}], "removed": folders[:1]}}
+        added = {"event": {"added": [{"uri": "file:///projects/three", "name": "three"}], "removed": folders[:1]}}
         await peer.notify("workspace/didChangeWorkspaceFolders", added)
         await trio.testing.wait_all_tasks_blocked()
-        assert [str(path) for path in fakes.workspaces.attached] == ["/work/one", "/work/tw o", "/work/three"]
+        attached = [str(path) for path in fakes.workspaces.attached]
+        assert attached == ["/projects/one", "/projects/tw o", "/projects/three"]
         await peer.until_method("window/showMessage")
         await peer.ask("lucastra/status")
         warnings = [m["params"]["message"] for m in peer.received if m.get("method") == "window/showMessage"]
-        assert warnings[0] == "/work/gone is no folder"
+        assert warnings[0] == "/projects/gone is no folder"
         assert "untitled:x" in warnings[1]
 
 
@@ -123,9 +124,9 @@ async def test_folders_become_workspaces_in_order_and_bad_ones_are_told() -> Non
 async def test_the_root_stands_in_for_missing_folders() -> None:
     fakes = Fakes()
     async with serving(fakes) as (peer, _):
-        await peer.initialize(rootUri="file:///work/one")
+        await peer.initialize(rootUri="file:///projects/one")
         await trio.testing.wait_all_tasks_blocked()
-        assert [str(path) for path in fakes.workspaces.attached] == ["/work/one"]
+        assert [str(path) for path in fakes.workspaces.attached] == ["/projects/one"]
 
 
 @pytest.mark.trio
@@ -135,7 +136,7 @@ async def test_many_folder_changes_are_read_no_faster_than_they_are_handled() ->
     async with serving(fakes) as (peer, _):
         await peer.initialize()
         for number in range(total):
-            added = {"added": [{"uri": f"file:///work/{number}", "name": ""}], "removed": []}
+            added = {"added": [{"uri": f"file:///projects/{number}", "name": ""}], "removed": []}
             await peer.notify("workspace/didChangeWorkspaceFolders", {"event": added})
         await trio.testing.wait_all_tasks_blocked()
         assert [path.name for path in fakes.workspaces.attached] == [str(number) for number in range(total)]

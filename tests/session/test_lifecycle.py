@@ -36,7 +36,7 @@ async def test_a_stranger_is_asked_to_introduce_itself(method: str) -> None:
 async def test_initialize_opens_lucastra_methods_too() -> None:
     async with serving(greet=False) as (peer, _):
         await peer.initialize()
-        assert (await peer.ask("lucastra/workspaces"))["workspaces"][0]["root"] == "/work/project"
+        assert (await peer.ask("lucastra/workspaces"))["workspaces"][0]["root"] == "/projects/project"
 
 
 async def test_hello_does_not_open_lsp_methods() -> None:

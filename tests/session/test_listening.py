@@ -155,7 +155,7 @@ async def test_fifty_clients_get_their_own_answers(paths: Paths) -> None:
             async with peer.stream:
                 await peer.hello()
                 for _ in range(20):
-                    folder = f"/work/{number}"
+                    folder = f"/projects/{number}"
                     assert await peer.ask("lucastra/removeWorkspace", {"path": folder}) == {"root": folder}
                 assert lifetime.clients <= 50
 

@@ -25,21 +25,21 @@ async def test_search_translates_query_and_hits() -> None:
                 "query": "load config",
                 "mode": "keyword",
                 "limit": 3,
-                "workspaces": ["/work/project/", "file:///work/caf%C3%A9"],
+                "workspaces": ["/projects/project/", "file:///projects/caf%C3%A9"],
                 "paths": ["*.py"],
                 "explain": True,
             },
         )
     assert fakes.search.queries == [
-        SearchQuery("load config", SearchMode.KEYWORD, 3, ("/work/project", "/work/café"), ("*.py",))
+        SearchQuery("load config", SearchMode.KEYWORD, 3, ("/projects/project", "/projects/café"), ("*.py",))
     ]
     assert result.pop("elapsedMs") >= 0
     assert result == {
         "hits": [
             {
-                "uri": "file:///work/project/src/config.py",
+                "uri": "file:///projects/project/src/config.py",
                 "path": "src/config.py",
-                "workspace": "/work/project",
+                "workspace": "/projects/project",
                 "range": {"start": {"line": 2, "character": 0}, "end": {"line": 4, "character": 0}},
                 "content": "def load_config(): ...",
                 "score": 1.0,
@@ -62,8 +62,8 @@ async def test_components_come_only_when_explain_was_asked() -> None:
 async def test_related_asks_for_the_1_based_line() -> None:
     fakes = Fakes()
     async with serving(fakes) as (peer, _):
-        await peer.ask("lucastra/related", {"path": "file:///work/project/a.py", "line": 11})
-    assert [(str(path), line) for path, line in fakes.search.places] == [("/work/project/a.py", 12)]
+        await peer.ask("lucastra/related", {"path": "file:///projects/project/a.py", "line": 11})
+    assert [(str(path), line) for path, line in fakes.search.places] == [("/projects/project/a.py", 12)]
 
 
 async def test_ask_numbers_its_citations() -> None:
@@ -80,20 +80,20 @@ async def test_daemon_methods_answer() -> None:
         assert status["embeddings"] == {"provider": "local", "model": "fake", "dimensions": 4}
         assert status["memoryBytes"] > 1_000_000
         assert status["problems"] == ["one problem"]
-        assert (await peer.ask("lucastra/config", {"path": "/work"}))["config"] == {"folder": "/work"}
+        assert (await peer.ask("lucastra/config", {"path": "/projects"}))["config"] == {"folder": "/projects"}
         assert (await peer.ask("lucastra/doctor"))["checks"][0]["status"] == "warning"
-        assert await peer.ask("lucastra/removeWorkspace", {"path": "/work"}) == {"root": "/work"}
+        assert await peer.ask("lucastra/removeWorkspace", {"path": "/projects"}) == {"root": "/projects"}
 
 
 async def test_names_that_are_not_utf8_are_told_readably() -> None:
     fakes = Fakes()
     fakes.search.hits = [hit(path=b"caf\xe9.py".decode("utf-8", "surrogateescape"))]
     async with serving(fakes) as (peer, _):
-        assert (await peer.ask("lucastra/files", {"path": "/work"}))["files"][0]["path"] == "caf\ufffd.py"
+        assert (await peer.ask("lucastra/files", {"path": "/projects"}))["files"][0]["path"] == "caf\ufffd.py"
         found = (await peer.ask("lucastra/search", {"query": "x"}))["hits"][0]
-        assert (found["path"], found["uri"]) == ("caf\ufffd.py", "file:///work/project/caf%E9.py")
+        assert (found["path"], found["uri"]) == ("caf\ufffd.py", "file:///projects/project/caf%E9.py")
         await peer.ask("lucastra/related", {"path": found["uri"]})
-    assert str(fakes.search.places[0][0]).encode("utf-8", "surrogateescape") == b"/work/project/caf\xe9.py"
+    assert str(fakes.search.places[0][0]).encode("utf-8", "surrogateescape") == b"/projects/project/caf\xe9.py"
 
 
 @pytest.mark.parametrize(
@@ -166,7 +166,7 @@ async def test_a_crash_is_answered_and_logged_without_source_text(caplog: pytest
 
 async def test_a_result_that_cannot_be_encoded_is_answered() -> None:
     fakes = Fakes()
-    fakes.search.hits = [Hit("/work", hit().chunk, 1.0, {"oops": object()})]  # type: ignore[dict-item]
+    fakes.search.hits = [Hit("/projects", hit().chunk, 1.0, {"oops": object()})]  # type: ignore[dict-item]
     async with serving(fakes) as (peer, _):
         assert (await peer.fail("lucastra/search", {"query": "x", "explain": True}))["code"] == -32603
 
@@ -265,7 +265,7 @@ async def test_indexing_reports_progress_that_never_falls() -> None:
     fakes = Fakes()
     fakes.workspaces.progress = _steps()
     async with serving(fakes) as (peer, session):
-        result = await peer.ask("lucastra/index", {"path": "/work/project", "workDoneToken": "t"})
+        result = await peer.ask("lucastra/index", {"path": "/projects/project", "workDoneToken": "t"})
         assert result["workspace"]["state"] == "ready"
         values = [message["params"] for message in peer.received if message.get("method") == "$/progress"]
         assert {value["token"] for value in values} == {"t"}
@@ -283,7 +283,7 @@ async def test_indexing_without_a_token_reports_nothing() -> None:
     fakes = Fakes()
     fakes.workspaces.progress = _steps()
     async with serving(fakes) as (peer, _):
-        await peer.ask("lucastra/index", {"path": "/work/project"})
+        await peer.ask("lucastra/index", {"path": "/projects/project"})
         assert all("method" not in message for message in peer.received)
 
 
@@ -291,7 +291,7 @@ async def test_the_progress_bar_cancels_the_indexing() -> None:
     fakes = Fakes()
     fakes.workspaces.gate = trio.Event()
     async with serving(fakes) as (peer, _):
-        msg_id = await peer.start("lucastra/index", {"path": "/work", "workDoneToken": 5})
+        msg_id = await peer.start("lucastra/index", {"path": "/projects", "workDoneToken": 5})
         await peer.until_method("$/progress")
         await peer.notify("window/workDoneProgress/cancel", {"token": 5})
         assert (await peer.reply(msg_id))["error"]["code"] == -32800

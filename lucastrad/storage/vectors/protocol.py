@@ -17,6 +17,11 @@ class VectorIndex(Protocol):
         """Catalog sequence number that a reopened index would stand at."""
         ...
 
+    @property
+    def unsaved(self) -> int:
+        """Rows added or deleted since the last checkpoint."""
+        ...
+
     def add(self, ids: NDArray[np.int64], vectors: NDArray[np.float32]) -> None:
         """Add rows, ids ascending. Ids that are there already are ignored.
 
@@ -32,6 +37,14 @@ class VectorIndex(Protocol):
         self, query: NDArray[np.float32], limit: int, within: Sequence[ChunkSpan] | None = None
     ) -> list[tuple[int, float]]:
         """(chunk id, cosine) of the nearest `limit`, best first; `within` is sorted and disjoint."""
+        ...
+
+    def vector(self, chunk: int) -> NDArray[np.float32] | None:
+        """The vector of one chunk; None where it has none."""
+        ...
+
+    def clear(self) -> None:
+        """Forget everything: the caller replays the catalog from 0."""
         ...
 
     def checkpoint(self, seq: int) -> None:

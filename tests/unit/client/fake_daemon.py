@@ -126,7 +126,7 @@ def hit(
     content: str = "def main():\n    run()\n",
     start_line: int = 10,
     end_line: int = 11,
-    workspace: str = "/work/project",
+    workspace: str = "/projects/project",
     symbol: str = "main",
     score: float = 0.5,
     components: dict[str, float] | None = None,

@@ -13,14 +13,14 @@ from trio.testing import wait_all_tasks_blocked
 
 pytestmark = pytest.mark.trio
 
-READY = workspace("/work/project")
+READY = workspace("/projects/project")
 ANSWERS = {
     "lucastra/search": wire.SearchResult(hits=[hit()]),
     "lucastra/related": wire.SearchResult(hits=[hit("b.py")], freshness="stale"),
     "lucastra/ask": wire.AskResult(citations=[wire.Citation(number=1, hit=hit())]),
     "lucastra/index": wire.IndexResult(workspace=READY, indexed_files=3),
     "lucastra/workspaces": wire.WorkspacesResult(workspaces=[READY]),
-    "lucastra/removeWorkspace": wire.RemoveResult(root="/work/project"),
+    "lucastra/removeWorkspace": wire.RemoveResult(root="/projects/project"),
     "lucastra/files": wire.FilesResult(files=[wire.FileStatus(path="a.py", status="indexed")], total=1),
     "lucastra/status": wire.StatusResult(
         daemon_version="1", pid=7, uptime_seconds=1.0, home="/h", memory_bytes=1, clients=1,
@@ -104,7 +104,7 @@ async def test_text_that_is_not_utf8_is_refused_and_the_connection_goes_on() -> 
 
 async def test_lines_are_counted_from_one_by_callers_and_from_zero_on_the_wire() -> None:
     async with fake_daemon(ANSWERS) as (daemon, stream), open_client(stream=stream) as client:
-        await client.related("/work/project/a.py", 12)
+        await client.related("/projects/project/a.py", 12)
     assert daemon.requests[0][1].line == 11
 
 
@@ -112,12 +112,12 @@ async def test_every_method_of_the_contract_has_its_result() -> None:
     async with fake_daemon(ANSWERS) as (daemon, stream), open_client(stream=stream) as client:
         assert (await client.related("/a")).freshness == "stale"
         assert (await client.ask("why")).citations[0].hit == hit()
-        assert (await client.index("/work/project")).indexed_files == 3
+        assert (await client.index("/projects/project")).indexed_files == 3
         assert await client.workspaces() == [READY]
-        assert await client.remove("/work/project") == "/work/project"
-        assert (await client.files("/work/project", skipped_only=True)).total == 1
+        assert await client.remove("/projects/project") == "/projects/project"
+        assert (await client.files("/projects/project", skipped_only=True)).total == 1
         assert (await client.status()).embeddings.dimensions == 256
-        assert (await client.config("/work/project")).config == {"limits": {"x": 1}}
+        assert (await client.config("/projects/project")).config == {"limits": {"x": 1}}
         assert (await client.doctor()).checks[0].name == "store"
     assert {method for method, _ in daemon.requests} == set(ANSWERS) - {"lucastra/search"}
 

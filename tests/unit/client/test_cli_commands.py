@@ -296,7 +296,7 @@ async def test_ask_without_a_provider_shows_passages_and_how_to_add_one(project:
     }
     ran = await run(project, ["ask", "what", "runs?"], answers)
     assert ran.code == 0
-    assert "[1] /work/project/src/app.py:10-11  main" in ran.out
+    assert "[1] /projects/project/src/app.py:10-11  main" in ran.out
     assert "no provider: set llm.provider" in ran.err
     ran = await run(project, ["ask", "--json", "what"], answers)
     assert (json.loads(ran.out)["notices"], ran.err) == (["no provider: set llm.provider"], "")

@@ -14,7 +14,7 @@ from lucastra_client.rendering.text import duration, printable, printable_line, 
 from lucastra_protocol import types as wire
 from rich.console import Console
 
-CWD = Path("/work/project")
+CWD = Path("/projects/project")
 HOSTILE = "\x1b[31mred\x1b]8;;http://evil\x07 \u202egnissap\r\x9b2J\x7f[bold]not markup[/bold]"
 
 
@@ -75,10 +75,10 @@ def test_a_long_passage_shows_its_first_lines_unless_all_are_asked_for() -> None
 @pytest.mark.parametrize(
     ("cwd", "expected"),
     [
-        ("/work/project", "src/app.py"),
-        ("/work/project/docs", "../src/app.py"),
-        ("/work", "project/src/app.py"),
-        ("/elsewhere", "/work/project/src/app.py"),
+        ("/projects/project", "src/app.py"),
+        ("/projects/project/docs", "../src/app.py"),
+        ("/projects", "project/src/app.py"),
+        ("/elsewhere", "/projects/project/src/app.py"),
     ],
 )
 def test_paths_are_those_one_would_type_where_one_stands(cwd: str, expected: str) -> None:
@@ -123,7 +123,7 @@ def test_a_json_hit_has_exactly_the_documented_fields() -> None:
         "query": "the query",
         "hits": [
             {
-                "file_path": "/work/project/src/app.py",
+                "file_path": "/projects/project/src/app.py",
                 "start_line": 10,
                 "end_line": 11,
                 "content": "def main():\n    run()\n",
@@ -141,7 +141,7 @@ def test_a_json_hit_has_exactly_the_documented_fields() -> None:
 def test_explain_adds_kind_workspace_and_components_to_a_json_hit() -> None:
     result = document(wire.SearchResult(hits=[hit(components={"vector": 1.0})]), View(CWD, explain=True))
     assert isinstance(result, dict)
-    assert result["hits"][0].items() >= {"kind": "function", "workspace": "/work/project"}.items()
+    assert result["hits"][0].items() >= {"kind": "function", "workspace": "/projects/project"}.items()
     assert result["hits"][0]["components"] == {"vector": 1.0}
 
 
@@ -180,7 +180,7 @@ def test_json_is_ascii_where_the_output_is_not_utf8() -> None:
 
 def test_on_a_terminal_the_place_is_a_link_and_lines_are_numbered() -> None:
     text = human(wire.SearchResult(hits=[hit()]))
-    assert "file:///work/project/src/app.py#10" in text
+    assert "file:///projects/project/src/app.py#10" in text
     visible = _without_escapes(text).splitlines()
     assert visible[0] == "src/app.py:10-11  main  function  0.5"
     assert [line.rstrip() for line in visible[1:]] == ["  10 def main():", "  11     run()"]
@@ -209,13 +209,13 @@ def test_status_on_a_terminal_names_every_workspace_and_problem() -> None:
     status = wire.StatusResult(
         daemon_version="1.1.0", pid=42, uptime_seconds=3700, home="/h", memory_bytes=150 * 2**20, clients=2,
         embeddings=wire.ModelStatus(provider="local", model="m", dimensions=256),
-        workspaces=[workspace("/work/project", freshness="stale", problems=["watching by polling"])],
+        workspaces=[workspace("/projects/project", freshness="stale", problems=["watching by polling"])],
     )  # fmt: skip
     for text in (plain(reports.status(status)), _without_escapes(human(reports.status(status)))):
         assert "up 1 h 01 min" in text
         assert "150.0 MiB" in text
         assert "ready (stale)" in text
-        assert "problem: /work/project: watching by polling" in text
+        assert "problem: /projects/project: watching by polling" in text
 
 
 # --- text of others ------------------------------------------------------------------------------
