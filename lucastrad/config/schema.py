@@ -84,7 +84,7 @@ class EmbeddingsConfig(Section, frozen=True):
     cache_dir: Path | None = None
     """Folder of the embedding cache; null for `embeddings` in LucAstra's folder."""
     cache_max_mb: Annotated[int, Meta(ge=16, le=1_048_576)] = 2048
-    """Size at which the cache drops the embeddings unused for longest, in MiB."""
+    """Size at which the cache drops its oldest embeddings, in MiB."""
 
 
 class VectorSearchConfig(Section, frozen=True):
