@@ -8,6 +8,7 @@ Needs Python 3.11 or later and nothing else: it runs before anything is installe
 
 import argparse
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -45,9 +46,14 @@ def main() -> int:
                 ["python", "-m", "coverage", "combine", "-q"],
                 ["python", "-m", "coverage", "report"],
             ]
-        failed = [" ".join(step) for step in steps if not passes(step, environment, tools)]
-    for step in failed:
-        print(f"FAILED: {step}", file=sys.stderr)
+        failed: list[str] = []
+        for step in steps:
+            if step[0] == "python" and failed and "coverage" in failed[-1]:
+                break  # what half a run has covered says nothing, and would push the reason off the screen
+            if status := run(step, environment, tools):
+                failed.append(f"{' '.join(step)} ({describe(status)})")
+    for step_and_status in failed:
+        print(f"FAILED: {step_and_status}", file=sys.stderr)
     return 1 if failed else 0
 
 
@@ -61,9 +67,13 @@ def install(folder: Path) -> Path:
     return tools
 
 
-def passes(step: list[str], environment: dict[str, str], tools: Path) -> bool:
+def run(step: list[str], environment: dict[str, str], tools: Path) -> int:
     print(f"\n$ {' '.join(step)}", flush=True)
-    return subprocess.run([str(tools / step[0]), *step[1:]], cwd=ROOT, env=environment, check=False).returncode == 0
+    return subprocess.run([str(tools / step[0]), *step[1:]], cwd=ROOT, env=environment, check=False).returncode
+
+
+def describe(status: int) -> str:
+    return f"exit status {status}" if status > 0 else f"ended by {signal.Signals(-status).name}"
 
 
 if __name__ == "__main__":
