@@ -1,0 +1,239 @@
+#include "rows.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <stdexcept>
+#include <string>
+
+#include "simd.hpp"
+
+namespace lucastra {
+namespace {
+
+constexpr std::size_t kMaxCapacity = std::size_t{1} << 30;
+constexpr std::size_t kWord = 64;  // rows that one word of a bitmap speaks of
+constexpr int kSparse = 24;        // so few rows of a word are compared one by one
+
+std::size_t words_of(std::size_t rows) {
+    return (rows + kWord - 1) / kWord;
+}
+
+std::size_t checked(std::size_t value, std::size_t largest, const char* what) {
+    if (value < 1 || value > largest)
+        throw std::invalid_argument(std::string(what) + " must be between 1 and " + std::to_string(largest));
+    return value;
+}
+
+Query& query_of_this_thread() {
+    thread_local const std::unique_ptr<Query> query = std::make_unique<Query>();  // as in graph.cpp
+    return *query;
+}
+
+}  // namespace
+
+void Best::shrink() {
+    const auto kth = candidates_.begin() + static_cast<std::ptrdiff_t>(count_ - 1);
+    std::nth_element(candidates_.begin(), kth, candidates_.end(),
+                     [](const Candidate& a, const Candidate& b) { return a.score > b.score; });
+    threshold_ = kth->score;
+    candidates_.resize(count_);
+}
+
+std::vector<Candidate>& Best::sorted() {
+    std::sort(candidates_.begin(), candidates_.end(), [](const Candidate& a, const Candidate& b) {
+        return a.score != b.score ? a.score > b.score : a.row < b.row;
+    });
+    if (candidates_.size() > count_) candidates_.resize(count_);
+    return candidates_;
+}
+
+Rows::Rows(std::size_t dimensions, std::size_t capacity)
+    : rotation_(checked(dimensions, Rotation::kMaxDimensions, "dimensions")),
+      capacity_(checked(capacity, kMaxCapacity, "capacity")),
+      own_codes_(words_of(capacity) * kWord * rotation_.bytes()),
+      own_signs_(capacity * rotation_.words()),
+      codes_(own_codes_.data()),
+      signs_(own_signs_.data()),
+      alive_(words_of(capacity)) {}
+
+Rows::Rows(std::size_t dimensions, std::size_t size, const std::uint8_t* codes, const std::uint64_t* signs,
+           std::shared_ptr<const FileMap> file)
+    : rotation_(checked(dimensions, Rotation::kMaxDimensions, "dimensions")),
+      capacity_(size),
+      file_(std::move(file)),
+      codes_(codes),
+      signs_(signs),
+      alive_(std::max<std::size_t>(words_of(size), 1)),
+      size_(size),
+      alive_count_(size) {
+    alive_.grow(words_of(size));
+    for (std::size_t row = 0; row < size; row += kWord)
+        alive_.data()[row / kWord] = size - row >= kWord ? ~std::uint64_t{0} : (std::uint64_t{1} << (size - row)) - 1;
+}
+
+void Rows::map_vectors(int descriptor, std::size_t offset, std::size_t stride) {
+    if (stride < dimensions() * sizeof(float) || offset % sizeof(float) != 0 || stride % sizeof(float) != 0)
+        throw std::invalid_argument("the stride must hold a vector; offset and stride are multiples of 4");
+    vectors_ = FileMap(descriptor, offset + capacity_ * stride, true);
+    vectors_offset_ = offset;
+    vectors_stride_ = stride;
+}
+
+void Rows::append(const float* vectors, const bool* alive, std::size_t count) {
+    const std::size_t first = size_.load(std::memory_order_relaxed);
+    if (file_ != nullptr) throw std::invalid_argument("these rows stand in a file and cannot grow");
+    if (count > capacity_ - first)
+        throw std::invalid_argument("there is room for " + std::to_string(capacity_ - first) + " more rows");
+    own_codes_.grow((first + count) * rotation_.bytes());
+    own_signs_.grow((first + count) * rotation_.words());
+    alive_.grow(words_of(first + count));
+    std::size_t living = 0;
+    for (std::size_t i = 0; i < count; ++i) {
+        const std::size_t row = first + i;
+        const bool lives = alive == nullptr || alive[i];
+        rotation_.encode(vectors + i * dimensions(), own_codes_.data() + row * rotation_.bytes(),
+                         own_signs_.data() + row * rotation_.words());
+        if (lives) __atomic_fetch_or(alive_.data() + row / kWord, std::uint64_t{1} << (row % kWord), __ATOMIC_RELAXED);
+        living += lives;
+    }
+    alive_count_.fetch_add(living, std::memory_order_relaxed);
+    size_.store(first + count, std::memory_order_release);
+}
+
+std::size_t Rows::kill(std::span<const std::uint32_t> rows) {
+    const std::size_t end = size();
+    if (std::any_of(rows.begin(), rows.end(), [end](std::uint32_t row) { return row >= end; }))
+        throw std::out_of_range("there is no such row");
+    std::size_t killed = 0;
+    for (const std::uint32_t row : rows) {
+        const std::uint64_t bit = std::uint64_t{1} << (row % kWord);
+        killed += (__atomic_fetch_and(alive_.data() + row / kWord, ~bit, __ATOMIC_RELAXED) & bit) != 0;
+    }
+    alive_count_.fetch_sub(killed, std::memory_order_relaxed);
+    return killed;
+}
+
+std::uint64_t Rows::live_word(std::size_t word, std::size_t size, Eligible eligible) const {
+    const std::uint64_t live = alive_word(word) & eligible.word(word);
+    const std::size_t rest = size - word * kWord;  // rows that came after `size` was read wait for the next search
+    return rest >= kWord ? live : live & ((std::uint64_t{1} << rest) - 1);
+}
+
+void Rows::compare(const Query& query, std::span<const std::uint32_t> rows, Best& best) const {
+    std::int32_t scores[256];
+    const Simd& level = simd();
+    for (std::size_t start = 0; start < rows.size(); start += std::size(scores)) {
+        const std::size_t count = std::min(rows.size() - start, std::size(scores));
+        level.dot_ids(query.codes.data(), query.bias, codes_, rotation_.bytes(), rows.data() + start, count, scores);
+        for (std::size_t i = 0; i < count; ++i) best.push(scores[i], rows[start + i]);
+    }
+}
+
+Hits Rows::scan(const float* vector, std::size_t limit, Eligible eligible, std::size_t sign_candidates) const {
+    Query& query = query_of_this_thread();
+    rotation_.prepare(vector, query);
+    Best best(pool_size(limit));
+    if (sign_candidates > 0) {
+        compare(query, nearest_by_sign(query, std::max(sign_candidates, pool_size(limit)), eligible), best);
+        return rerank(query, best.sorted(), limit);
+    }
+    const Simd& level = simd();
+    const std::size_t rows = size(), bytes = rotation_.bytes();
+    std::int32_t scores[kWord];
+    std::uint32_t some[kSparse];
+    for (std::size_t word = 0; word < words_of(rows); ++word) {
+        std::uint64_t live = live_word(word, rows, eligible);
+        const auto first = static_cast<std::uint32_t>(word * kWord);
+        if (const int count = std::popcount(live); count <= kSparse) {
+            for (int i = 0; i < count; ++i, live &= live - 1)
+                some[i] = first + static_cast<std::uint32_t>(std::countr_zero(live));
+            compare(query, {some, static_cast<std::size_t>(count)}, best);
+            continue;
+        }
+        const std::size_t count = std::min<std::size_t>(kWord, rows - first);
+        level.dot_range(query.codes.data(), query.bias, codes_ + first * bytes, bytes, count, scores);
+        for (std::size_t i = 0; i < count; ++i)
+            if (scores[i] > best.threshold() && (live >> i & 1))
+                best.push(scores[i], first + static_cast<std::uint32_t>(i));
+    }
+    return rerank(query, best.sorted(), limit);
+}
+
+Hits Rows::scan_rows(const float* vector, std::size_t limit, std::span<const std::uint32_t> rows) const {
+    Query& query = query_of_this_thread();
+    rotation_.prepare(vector, query);
+    const std::size_t end = size();
+    std::vector<std::uint32_t> live;
+    live.reserve(rows.size());
+    for (const std::uint32_t row : rows) {
+        if (row >= end) throw std::out_of_range("there is no such row");
+        if (is_alive(row)) live.push_back(row);
+    }
+    Best best(pool_size(limit));
+    compare(query, live, best);
+    return rerank(query, best.sorted(), limit);
+}
+
+std::vector<std::uint32_t> Rows::nearest_by_sign(const Query& query, std::size_t count, Eligible eligible) const {
+    const std::size_t rows = size(), words = rotation_.words();
+    thread_local std::vector<std::uint16_t> kept;
+    kept.resize(std::max(kept.size(), rows));
+    std::uint16_t* distances = kept.data();  // looked up once: a thread's own variables are not free to reach
+    simd().hamming_range(query.signs.data(), signs_, words, rows, distances);
+    // A distance is at most the number of bits: counting finds the one that admits `count` rows.
+    std::vector<std::uint32_t> histogram(words * 64 + 1);
+    for (std::size_t word = 0; word < words_of(rows); ++word)
+        for (std::uint64_t live = live_word(word, rows, eligible); live != 0; live &= live - 1)
+            ++histogram[distances[word * kWord + static_cast<std::size_t>(std::countr_zero(live))]];
+    std::size_t limit = 0, below = 0;
+    while (limit + 1 < histogram.size() && below + histogram[limit] < count) below += histogram[limit++];
+    std::size_t ties = count - below;
+    std::vector<std::uint32_t> nearest;
+    nearest.reserve(count);
+    for (std::size_t word = 0; word < words_of(rows); ++word) {
+        for (std::uint64_t live = live_word(word, rows, eligible); live != 0; live &= live - 1) {
+            const std::size_t row = word * kWord + static_cast<std::size_t>(std::countr_zero(live));
+            if (distances[row] > limit || (distances[row] == limit && ties == 0)) continue;
+            ties -= distances[row] == limit;
+            nearest.push_back(static_cast<std::uint32_t>(row));
+        }
+    }
+    return nearest;
+}
+
+Hits Rows::rerank(const Query& query, std::vector<Candidate>& candidates, std::size_t limit) const {
+    struct Scored {
+        float score;
+        std::uint32_t row;
+    };
+    std::vector<Scored> scored;
+    scored.reserve(candidates.size());
+    if (has_vectors()) {
+        const Simd& level = simd();
+        const std::size_t line = 64 / sizeof(float);
+        for (std::size_t i = 0; i < candidates.size(); ++i) {
+            if (i + 1 < candidates.size())
+                for (std::size_t at = 0; at < dimensions(); at += line) prefetch(vector(candidates[i + 1].row) + at);
+            const std::uint32_t row = candidates[i].row;
+            const float score = level.dot_f32(query.vector, vector(row), dimensions());
+            scored.push_back({score == score ? score : -std::numeric_limits<float>::infinity(), row});  // NaN last
+        }
+    } else {
+        for (const Candidate& candidate : candidates)
+            scored.push_back({static_cast<float>(candidate.score) * rotation_.unit(), candidate.row});
+    }
+    const std::size_t count = std::min(limit, scored.size());
+    std::partial_sort(
+        scored.begin(), scored.begin() + static_cast<std::ptrdiff_t>(count), scored.end(),
+        [](const Scored& a, const Scored& b) { return a.score != b.score ? a.score > b.score : a.row < b.row; });
+    Hits hits;
+    hits.rows.reserve(count);
+    hits.scores.reserve(count);
+    for (std::size_t i = 0; i < count; ++i) {
+        hits.rows.push_back(scored[i].row);
+        hits.scores.push_back(scored[i].score);
+    }
+    return hits;
+}
+
+}  // namespace lucastra
