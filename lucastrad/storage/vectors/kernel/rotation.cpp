@@ -10,7 +10,8 @@ namespace lucastra {
 namespace {
 
 constexpr std::size_t kPasses = 4;
-// Components beyond four standard deviations (1 in 16,000) are clipped. 3.5 and 5 gave no better recall.
+// Components beyond four standard deviations are clipped (1 in 16,000). Recall@10 of the int8 scores alone, 50,000
+// rows: .970 at 3, .986 at 3.5, .990 at 4, .989 at 5.
 constexpr float kClip = 4.0f;
 
 std::uint64_t splitmix64(std::uint64_t& state) {  // Steele, Lea and Flood, 2014

@@ -12,7 +12,8 @@ namespace {
 
 constexpr std::size_t kMaxCapacity = std::size_t{1} << 30;
 constexpr std::size_t kWord = 64;  // rows that one word of a bitmap speaks of
-constexpr int kSparse = 24;        // so few rows of a word are compared one by one
+constexpr std::size_t kSampledWords = 256;
+constexpr int kSparse = 24;  // so few rows of a word are compared one by one
 
 std::size_t words_of(std::size_t rows) {
     return (rows + kWord - 1) / kWord;
@@ -175,28 +176,34 @@ Hits Rows::scan_rows(const float* vector, std::size_t limit, std::span<const std
 }
 
 std::vector<std::uint32_t> Rows::nearest_by_sign(const Query& query, std::size_t count, Eligible eligible) const {
-    const std::size_t rows = size(), words = rotation_.words();
+    const std::size_t rows = size(), words = words_of(rows);
     thread_local std::vector<std::uint16_t> kept;
-    kept.resize(std::max(kept.size(), rows));
-    std::uint16_t* distances = kept.data();  // looked up once: a thread's own variables are not free to reach
-    simd().hamming_range(query.signs.data(), signs_, words, rows, distances);
-    // A distance is at most the number of bits: counting finds the one that admits `count` rows.
-    std::vector<std::uint32_t> histogram(words * 64 + 1);
-    for (std::size_t word = 0; word < words_of(rows); ++word)
-        for (std::uint64_t live = live_word(word, rows, eligible); live != 0; live &= live - 1)
+    kept.resize(std::max(kept.size(), words * kWord));
+    std::uint16_t* const distances = kept.data();
+    simd().hamming_range(query.signs.data(), signs_, rotation_.words(), rows, distances);
+    // The distance that admits `count` rows is learned from every n-th word of rows.
+    const std::size_t step = (words + kSampledWords - 1) / kSampledWords;
+    std::vector<std::uint32_t> histogram(rotation_.bytes() + 1);
+    std::size_t sampled = 0, all = 0;
+    for (std::size_t word = 0; word < words; ++word) {
+        std::uint64_t live = live_word(word, rows, eligible);
+        all += static_cast<std::size_t>(std::popcount(live));
+        if (word % step != 0) continue;
+        sampled += static_cast<std::size_t>(std::popcount(live));
+        for (; live != 0; live &= live - 1)
             ++histogram[distances[word * kWord + static_cast<std::size_t>(std::countr_zero(live))]];
-    std::size_t limit = 0, below = 0;
-    while (limit + 1 < histogram.size() && below + histogram[limit] < count) below += histogram[limit++];
-    std::size_t ties = count - below;
+    }
+    const std::size_t needed = all == 0 ? 0 : std::min(sampled, count * sampled / all + 1);
+    std::size_t limit = 0, found = histogram[0];
+    while (found < needed) found += histogram[++limit];
     std::vector<std::uint32_t> nearest;
-    nearest.reserve(count);
-    for (std::size_t word = 0; word < words_of(rows); ++word) {
-        for (std::uint64_t live = live_word(word, rows, eligible); live != 0; live &= live - 1) {
-            const std::size_t row = word * kWord + static_cast<std::size_t>(std::countr_zero(live));
-            if (distances[row] > limit || (distances[row] == limit && ties == 0)) continue;
-            ties -= distances[row] == limit;
-            nearest.push_back(static_cast<std::uint32_t>(row));
-        }
+    nearest.reserve(2 * count);
+    for (std::size_t word = 0; word < words; ++word) {
+        std::uint64_t near = live_word(word, rows, eligible);
+        near &= simd().at_most(distances + word * kWord, static_cast<std::uint16_t>(limit));
+        for (; near != 0; near &= near - 1)
+            nearest.push_back(
+                static_cast<std::uint32_t>(word * kWord + static_cast<std::size_t>(std::countr_zero(near))));
     }
     return nearest;
 }

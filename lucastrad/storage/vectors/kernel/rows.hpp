@@ -99,7 +99,8 @@ class Rows {
     const std::uint64_t* signs() const { return signs_; }
     std::uint64_t alive_word(std::size_t word) const { return __atomic_load_n(alive_.data() + word, __ATOMIC_RELAXED); }
 
-    // The `limit` nearest live rows. With `sign_candidates`, only that many, the nearest by their signs, are compared.
+    // The `limit` nearest live rows. With `sign_candidates`, only about that many, the nearest by
+    // their signs, are compared.
     Hits scan(const float* vector, std::size_t limit, Eligible eligible, std::size_t sign_candidates) const;
     Hits scan_rows(const float* vector, std::size_t limit, std::span<const std::uint32_t> rows) const;
 

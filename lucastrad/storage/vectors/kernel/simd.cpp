@@ -52,6 +52,12 @@ void hamming_portable(const std::uint64_t* query, const std::uint64_t* rows, std
     }
 }
 
+std::uint64_t at_most_portable(const std::uint16_t* values, std::uint16_t limit) {
+    std::uint64_t bits = 0;
+    for (std::size_t i = 0; i < 64; ++i) bits |= static_cast<std::uint64_t>(values[i] <= limit) << i;
+    return bits;
+}
+
 std::int32_t as_query_portable(const std::uint8_t* row, std::size_t bytes, std::int8_t* query) {
     std::int32_t sum = 0;
     for (std::size_t i = 0; i < bytes; ++i) {
@@ -100,8 +106,9 @@ float dot_f32_portable(const float* a, const float* b, std::size_t count) {
     return sum;
 }
 
-constexpr Simd kPortable{"portable",        dot_ids_portable,        dot_range_portable, hamming_portable,
-                         as_query_portable, walsh_hadamard_portable, quantise_portable,  dot_f32_portable};
+constexpr Simd kPortable{"portable",       dot_ids_portable,  dot_range_portable,      hamming_portable,
+                         at_most_portable, as_query_portable, walsh_hadamard_portable, quantise_portable,
+                         dot_f32_portable};
 
 // --- x86-64 ---------------------------------------------------------------------------------------
 
@@ -268,6 +275,28 @@ LUCASTRA_AVX512 void hamming_avx512(const std::uint64_t* query, const std::uint6
     hamming_avx2(query, rows + i * words, words, count - i, out + i);
 }
 
+LUCASTRA_AVX2 std::uint64_t at_most_avx2(const std::uint16_t* values, std::uint16_t limit) {
+    const __m256i most = _mm256_set1_epi16(static_cast<short>(limit));
+    std::uint64_t bits = 0;
+    for (std::size_t i = 0; i < 64; i += 32) {
+        const __m256i low = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(values + i));
+        const __m256i high = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(values + i + 16));
+        const __m256i packed =
+            _mm256_packs_epi16(_mm256_cmpeq_epi16(_mm256_subs_epu16(low, most), _mm256_setzero_si256()),
+                               _mm256_cmpeq_epi16(_mm256_subs_epu16(high, most), _mm256_setzero_si256()));
+        const __m256i ordered = _mm256_permute4x64_epi64(packed, 0b11'01'10'00);
+        bits |= static_cast<std::uint64_t>(static_cast<std::uint32_t>(_mm256_movemask_epi8(ordered))) << i;
+    }
+    return bits;
+}
+
+LUCASTRA_AVX512 std::uint64_t at_most_avx512(const std::uint16_t* values, std::uint16_t limit) {
+    const __m512i most = _mm512_set1_epi16(static_cast<short>(limit));
+    const std::uint64_t low = _mm512_cmple_epu16_mask(_mm512_loadu_si512(values), most);
+    const std::uint64_t high = _mm512_cmple_epu16_mask(_mm512_loadu_si512(values + 32), most);
+    return low | high << 32;
+}
+
 LUCASTRA_AVX2 std::int32_t as_query_avx2(const std::uint8_t* row, std::size_t bytes, std::int8_t* query) {
     const __m256i offset = _mm256_set1_epi8(static_cast<char>(0x80));
     __m256i sums = _mm256_setzero_si256();
@@ -358,11 +387,11 @@ LUCASTRA_AVX512 float dot_f32_avx512(const float* a, const float* b, std::size_t
     return sum;
 }
 
-constexpr Simd kAvx2{"avx2",        dot_ids_avx2,        dot_range_avx2, hamming_avx2,
+constexpr Simd kAvx2{"avx2",        dot_ids_avx2,        dot_range_avx2, hamming_avx2, at_most_avx2,
                      as_query_avx2, walsh_hadamard_avx2, quantise_avx2,  dot_f32_avx2};
-constexpr Simd kAvxVnni{"avxvnni",     dot_ids_avxvnni,     dot_range_avxvnni, hamming_avx2,
+constexpr Simd kAvxVnni{"avxvnni",     dot_ids_avxvnni,     dot_range_avxvnni, hamming_avx2, at_most_avx2,
                         as_query_avx2, walsh_hadamard_avx2, quantise_avx2,     dot_f32_avx2};
-constexpr Simd kAvx512{"avx512vnni",  dot_ids_avx512,      dot_range_avx512, hamming_avx512,
+constexpr Simd kAvx512{"avx512vnni",  dot_ids_avx512,      dot_range_avx512, hamming_avx512, at_most_avx512,
                        as_query_avx2, walsh_hadamard_avx2, quantise_avx2,    dot_f32_avx512};
 
 bool has_avxvnni() {  // GCC 12 has no name for it in __builtin_cpu_supports: CPUID leaf 7, subleaf 1, EAX bit 4
@@ -402,13 +431,8 @@ void dot_range_neon(const std::int8_t* query, std::int32_t, const std::uint8_t* 
     for (std::size_t i = 0; i < count; ++i) out[i] = dot_neon(query, rows + i * bytes, bytes);
 }
 
-constexpr Simd kNeon{"neon",
-                     dot_ids_neon,
-                     dot_range_neon,
-                     hamming_portable,
-                     as_query_portable,
-                     walsh_hadamard_portable,
-                     quantise_portable,
+constexpr Simd kNeon{"neon",           dot_ids_neon,      dot_range_neon,          hamming_portable,
+                     at_most_portable, as_query_portable, walsh_hadamard_portable, quantise_portable,
                      dot_f32_portable};
 
 #endif

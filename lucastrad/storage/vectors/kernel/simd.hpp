@@ -27,6 +27,9 @@ struct Simd {
     void (*hamming_range)(const std::uint64_t* query, const std::uint64_t* rows, std::size_t words, std::size_t count,
                           std::uint16_t* out);
 
+    // One bit for each of 64 values that is at most `limit`.
+    std::uint64_t (*at_most)(const std::uint16_t* values, std::uint16_t limit);
+
     // The int8 query that a stored row is; returns the sum of its components.
     std::int32_t (*as_query)(const std::uint8_t* row, std::size_t bytes, std::int8_t* query);
 

@@ -1,0 +1,72 @@
+"""What an index holds on disk, read in full and without writing: for `doctor`, beside a daemon.
+
+Invariant: nothing is written, and nothing is trusted unread.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lucastrad.storage.vectors import manifest as manifests
+from lucastrad.storage.vectors.disk import file_crc
+from lucastrad.storage.vectors.log import ROW, Log
+from lucastrad.storage.vectors.manifest import LogEntry, SegmentEntry
+from lucastrad.storage.vectors.segment import IDS
+from lucastrad.storage.vectors.spans import disjoint, rows_between
+from lucastrad.types import VectorSpace
+
+
+@dataclass(frozen=True, slots=True)
+class ExaminedVectors:
+    """An index that was read in full."""
+
+    ids: NDArray[np.int64]
+    """Of its live rows, ascending."""
+    reached: int
+    """The catalog sequence number that it stands at."""
+    problems: list[str]
+
+
+def examine(folder: Path, space: VectorSpace) -> ExaminedVectors | None:
+    """Read the index of a space in `folder`; None where there is none.
+
+    Raises StoreCorrupt where it cannot be read at all, OSError where a file is gone (a daemon may have replaced it).
+    """
+    home = folder / space.identity
+    manifest = manifests.load(home, space.identity)
+    if manifest is None:
+        return None
+    problems: list[str] = []
+    ids: list[NDArray[np.int64]] = []
+    for segment in manifest.segments:
+        problems += _damage(home, segment)
+        ids.append(np.load(home / segment.name / IDS))
+    deleted, reached = [np.empty((0, 2), np.int64)], 0
+    for entry in manifest.logs:
+        reached = _read_log(home, entry, space, ids, deleted)
+    held = np.sort(np.concatenate(ids))
+    dead = rows_between(held, disjoint(np.concatenate(deleted)))
+    return ExaminedVectors(np.delete(held, dead), reached, problems)
+
+
+def _damage(home: Path, segment: SegmentEntry) -> list[str]:
+    return [
+        f"{segment.name}/{name}: checksum mismatch"
+        for name, entry in segment.files.items()
+        if file_crc(home / segment.name / name) != entry.crc
+    ]
+
+
+def _read_log(
+    home: Path, entry: LogEntry, space: VectorSpace, ids: list[NDArray[np.int64]], deleted: list[NDArray[np.int64]]
+) -> int:
+    log = Log.open(home / entry.name, space, records=entry.records, writable=False)
+    try:
+        for _, records in log.slices():
+            ids.append(np.array(records["id"][records["kind"] == ROW], np.int64))
+        deleted.append(log.deleted())
+        return log.reached
+    finally:
+        log.close()
