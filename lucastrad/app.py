@@ -16,9 +16,9 @@ from lucastrad.assistant.service import AssistantService
 from lucastrad.config.schema import Config
 from lucastrad.config.service import ConfigChange, Configuration
 from lucastrad.doctor import Doctor
-from lucastrad.embeddings.cache import EmbeddingCache
 from lucastrad.embeddings.local import LocalEmbedder
-from lucastrad.embeddings.static import SPACE
+from lucastrad.embeddings.protocol import Embedder
+from lucastrad.embeddings.spaces import EmbeddingSpaces, open_cache
 from lucastrad.indexing.worker import set_grammar_folder
 from lucastrad.indexing.workspaces import WorkspaceService
 from lucastrad.logs import DaemonLog, log_event, open_log
@@ -28,7 +28,8 @@ from lucastrad.server.daemon import serve_clients
 from lucastrad.server.services import Services
 from lucastrad.storage.fs import ensure_private_folder
 from lucastrad.storage.lock import own_store
-from lucastrad.workers import default_size, open_pool
+from lucastrad.types import VectorSpace
+from lucastrad.workers import WorkerPool, default_size, open_pool
 from lucastrad.workspace.events import ListFolders
 from lucastrad.workspace.scanner import ScanRules
 from lucastrad.workspace.watcher import Watcher, native_source, no_source
@@ -71,43 +72,48 @@ async def _serve(paths: Paths, configuration: Configuration, log: DaemonLog, *, 
     set_grammar_folder(paths.home)
     settings = configuration.current
     workers = settings.indexing.workers or default_size()
-    async with open_pool(workers) as pool, _open_cache(paths, settings) as cache, trio.open_nursery() as nursery:
-        embedder = LocalEmbedder(pool)
-        workspaces = WorkspaceService(
-            paths.home,
-            pool=pool,
-            embedder=embedder,
-            cache=cache,
-            rules_for=lambda root: _rules(configuration.for_workspace(root)),
-            open_watcher=partial(_open_watcher, configuration),
-        )
-        search = SearchService(workspaces, embedder)
+    # Vectors are merged by a worker of their own: it takes minutes, and files must not wait for it.
+    async with open_pool(workers) as pool, open_pool(1) as builders:
+        (space,) = [space for space in LocalEmbedder.spaces if space.dimensions == settings.embeddings.dimensions]
+        embedder = LocalEmbedder(pool, space)
+        async with _open_embeddings(embedder, pool, paths, settings) as embeddings, trio.open_nursery() as nursery:
+            workspaces = WorkspaceService(
+                paths.home,
+                pool=pool,
+                builders=builders,
+                embeddings=embeddings,
+                rules_for=lambda root: _rules(configuration.for_workspace(root)),
+                open_watcher=partial(_open_watcher, configuration),
+            )
+            search = SearchService(workspaces, embeddings)
 
-        async def apply(change: ConfigChange) -> None:
-            log.configure(**_log_settings(change.after))
-            if change.before.indexing != change.after.indexing or change.workspaces:
-                workspaces.rescan_all()
+            async def apply(change: ConfigChange) -> None:
+                log.configure(**_log_settings(change.after))
+                if change.before.indexing != change.after.indexing or change.workspaces:
+                    workspaces.rescan_all()
+                if change.before.embeddings != change.after.embeddings:
+                    _log.info("what changed in `embeddings` comes into force when the daemon starts again")
 
-        services = Services(
-            search=search,
-            assistant=AssistantService(search),
-            workspaces=workspaces,
-            settings=configuration,
-            checks=Doctor(paths, configuration, pool=pool, embedder=embedder, workspaces=workspaces),
-            space=embedder.space,
-            home=paths.home,
-        )
-        await nursery.start(workspaces.run)
-        await nursery.start(configuration.watch, apply)
-        nursery.start_soon(embedder.warm_up)
-        nursery.start_soon(_attach_configured, workspaces, settings)
-        reason = await serve_clients(
-            services,
-            paths,
-            tcp=tcp,
-            idle_exit_seconds=settings.limits.idle_exit_minutes * 60,
-        )
-        nursery.cancel_scope.cancel()
+            services = Services(
+                search=search,
+                assistant=AssistantService(search),
+                workspaces=workspaces,
+                settings=configuration,
+                checks=Doctor(paths, configuration, pool=pool, embedder=embedder, workspaces=workspaces),
+                space=space,
+                home=paths.home,
+            )
+            await nursery.start(workspaces.run)
+            await nursery.start(configuration.watch, apply)
+            nursery.start_soon(embedder.warm_up)
+            nursery.start_soon(_attach_configured, workspaces, settings)
+            reason = await serve_clients(
+                services,
+                paths,
+                tcp=tcp,
+                idle_exit_seconds=settings.limits.idle_exit_minutes * 60,
+            )
+            nursery.cancel_scope.cancel()
     return reason
 
 
@@ -120,14 +126,22 @@ async def _attach_configured(workspaces: WorkspaceService, settings: Config) -> 
 
 
 @asynccontextmanager
-async def _open_cache(paths: Paths, settings: Config) -> AsyncIterator[EmbeddingCache]:
-    folder = settings.embeddings.cache_dir or paths.home / "embeddings"
-    limit = settings.embeddings.cache_max_mb * 1_048_576
-    cache = await trio.to_thread.run_sync(partial(EmbeddingCache, folder, SPACE, max_bytes=limit))
+async def _open_embeddings(
+    configured: LocalEmbedder, pool: WorkerPool, paths: Paths, settings: Config
+) -> AsyncIterator[EmbeddingSpaces]:
+    """The configured space, and those that vectors may still be of from before a change."""
+
+    def embedder_for(space: VectorSpace) -> Embedder | None:
+        return LocalEmbedder(pool, space) if space in LocalEmbedder.spaces else None
+
+    embeddings = EmbeddingSpaces(
+        configured, partial(open_cache, paths.home, settings.embeddings), embedder_for=embedder_for
+    )
     try:
-        yield cache
+        await trio.to_thread.run_sync(embeddings.cache, configured.space)
+        yield embeddings
     finally:
-        cache.close()
+        embeddings.close()
 
 
 def _open_watcher(configuration: Configuration, root: str, list_folders: ListFolders) -> Watcher:

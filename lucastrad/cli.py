@@ -1,17 +1,24 @@
-"""The command `lucastrad`: `serve`, `--stdio`, `stop`.
+"""The command `lucastrad`: `serve`, `--stdio`, `stop`, `doctor`, `rebuild`.
 
 Invariant: importing this module imports no numpy, no pygls and no service.
 """
 
 import argparse
+import json
+import logging
 import os
 import sys
 from collections.abc import Sequence
 from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lucastra_protocol.errors import ErrorCode, LucAstraError
 from lucastra_protocol.paths import Paths
 from lucastra_protocol.version import __version__
+
+if TYPE_CHECKING:
+    from lucastrad.config.schema import EmbeddingsConfig
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -27,9 +34,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             from lucastrad.server import relay
 
             return relay.main(paths)
-        if options.command == "stop":
-            return _stop(paths)
-        return _serve(paths, options)
+        commands = {"serve": _serve, "stop": _stop, "doctor": _doctor, "rebuild": _rebuild}
+        return commands[options.command](paths, options)
     except (LucAstraError, KeyboardInterrupt) as error:
         return _tell([error])
     except BaseExceptionGroup as group:
@@ -57,6 +63,21 @@ def _parser() -> argparse.ArgumentParser:
         help="leave after N minutes without clients; 0: never (default: the configuration's, 180)",
     )
     commands.add_parser("stop", help="stop the daemon that runs")
+    doctor = commands.add_parser(
+        "doctor",
+        help="check every file of the index, whether a daemon runs or not",
+        description="Check every file of the index; nothing is written. Exits with 1 when something is damaged.",
+    )
+    doctor.add_argument("--json", action="store_true", help="print one JSON document")
+    rebuild = commands.add_parser(
+        "rebuild",
+        help="build the search indexes anew; the daemon must be stopped",
+        description="Build the search indexes anew from what is stored of the files. Nothing is embedded again.",
+    )
+    rebuild.add_argument("folders", nargs="*", type=Path, metavar="FOLDER", help="a workspace (default: all of them)")
+    which = rebuild.add_mutually_exclusive_group()
+    which.add_argument("--vectors", action="store_true", help="only the index for search by meaning")
+    which.add_argument("--keywords", action="store_true", help="only the index for search by keyword")
     return parser
 
 
@@ -87,12 +108,55 @@ def _serve(paths: Paths, options: argparse.Namespace) -> int:
     )
 
 
-def _stop(paths: Paths) -> int:
+def _stop(paths: Paths, options: argparse.Namespace) -> int:
     import trio
     from lucastra_protocol.connect import stop_daemon
 
     print("lucastrad has stopped" if trio.run(stop_daemon, paths) else "lucastrad is not running")
     return 0
+
+
+def _doctor(paths: Paths, options: argparse.Namespace) -> int:
+    from dataclasses import asdict
+
+    from lucastrad import maintenance
+    from lucastrad.types import CheckStatus
+
+    findings = maintenance.examine(paths.home, _embedding_settings(paths))
+    if options.json:
+        print(json.dumps({"checks": [asdict(finding) for finding in findings]}, indent=2))
+    else:
+        for finding in findings:
+            cure = f"; {finding.cure}" if finding.cure else ""
+            print(_printable(f"{finding.status:<7}  {finding.name}: {finding.detail}{cure}"))
+    return 1 if any(finding.status is CheckStatus.ERROR for finding in findings) else 0
+
+
+def _rebuild(paths: Paths, options: argparse.Namespace) -> int:
+    from lucastrad import maintenance
+
+    keywords, vectors = options.keywords or not options.vectors, options.vectors or not options.keywords
+    settings = _embedding_settings(paths)
+    for done in maintenance.rebuild(paths, settings, options.folders, keywords=keywords, vectors=vectors):
+        parts = [f"{done.chunks} passages in the keyword index"] if keywords else []
+        if vectors:
+            missing = done.chunks - done.vectors
+            later = f", {missing} missing: the daemon embeds them when it runs next" if missing else ""
+            parts.append(f"{done.vectors} vectors from the embedding cache{later}")
+        print(_printable(f"{done.root}: {'; '.join(parts)}"))
+    return 0
+
+
+def _embedding_settings(paths: Paths) -> "EmbeddingsConfig":
+    from lucastrad.config.service import Configuration
+
+    # What is wrong with the index is a finding; nobody reads the same twice.
+    logging.getLogger("lucastrad").addHandler(logging.NullHandler())
+    return Configuration.load(paths).current.embeddings
+
+
+def _printable(text: str) -> str:
+    return "".join(character if character.isprintable() else "\ufffd" for character in text)
 
 
 def _tell(errors: Sequence[BaseException]) -> int:

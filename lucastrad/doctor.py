@@ -146,5 +146,5 @@ class Doctor:
                 findings.append(CheckReport(name, CheckStatus.WARNING, problem))
             if not report.problems:
                 detail = f"{report.files} files, {report.chunks} chunks, {report.embedded} embedded, {report.freshness}"
-                findings.append(CheckReport(name, CheckStatus.OK, detail))
+                findings.append(CheckReport(name, CheckStatus.OK, "; ".join([detail, *report.notices])))
         return findings

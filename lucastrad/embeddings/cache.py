@@ -8,14 +8,24 @@ import sqlite3
 import threading
 import zlib
 from collections.abc import Iterable, Sequence
+from contextlib import closing
 from hashlib import blake2b
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lucastrad.embeddings.protocol import fitting
 from lucastrad.storage.fs import ensure_private_folder
-from lucastrad.storage.sqlite import StoreCorrupt, connect, set_aside, transaction, translated_errors
+from lucastrad.storage.sqlite import (
+    StoreCorrupt,
+    connect,
+    damage,
+    set_aside,
+    transaction,
+    translated_errors,
+    translated_values,
+)
 from lucastrad.types import Passage, VectorSpace
 
 KEY_BYTES = 16
@@ -37,7 +47,7 @@ class EmbeddingCache:
 
     def __init__(self, folder: Path, space: VectorSpace, *, max_bytes: int) -> None:
         ensure_private_folder(folder)
-        self._path = folder / f"{space.identity}.sqlite3"
+        self._path = cache_file(folder, space)
         self._space = space
         self._max_rows = max(1, max_bytes // (space.dimensions * 4 + 64))
         self._lock = threading.Lock()
@@ -66,7 +76,10 @@ class EmbeddingCache:
         return found
 
     def put(self, items: Iterable[tuple[bytes, NDArray[np.float32]]]) -> None:
-        """Store vectors; on return they survive a kill of the process."""
+        """Store vectors; on return they survive a kill of the process.
+
+        Raises LucAstraError (SPACE_MISMATCH) for vectors of another length.
+        """
         rows = [(key, self._pack(vector)) for key, vector in items]
         if not rows:
             return
@@ -114,13 +127,35 @@ class EmbeddingCache:
                 set_aside(self._path, "damaged")
             self._open()
 
-    @staticmethod
-    def _pack(vector: NDArray[np.float32]) -> bytes:
-        data = np.ascontiguousarray(vector, np.float32).tobytes()
+    def _pack(self, vector: NDArray[np.float32]) -> bytes:
+        data = np.ascontiguousarray(fitting(vector, self._space), np.float32).tobytes()
         return data + zlib.crc32(data).to_bytes(4, "little")
 
     def _unpack(self, blob: bytes) -> NDArray[np.float32] | None:
-        data = blob[:-4]
-        if len(data) != self._space.dimensions * 4 or zlib.crc32(data) != int.from_bytes(blob[-4:], "little"):
-            return None
-        return np.frombuffer(data, np.float32)
+        return np.frombuffer(blob[:-4], np.float32) if _is_whole(blob, self._space) else None
+
+
+def cache_file(folder: Path, space: VectorSpace) -> Path:
+    """Where the cache of a space stands."""
+    return folder / f"{space.identity}.sqlite3"
+
+
+def verify_cache(folder: Path, space: VectorSpace) -> tuple[int, list[str]]:
+    """How many vectors the cache holds, and what is wrong with it. Reads only; raises StoreUnavailable."""
+    path = cache_file(folder, space)
+    if not path.exists():
+        return 0, []
+    try:
+        with translated_values(), closing(connect(path, durable=False, read_only=True)) as connection:
+            if found := damage(connection):
+                return 0, found
+            wholes = [_is_whole(blob, space) for (blob,) in connection.execute("SELECT vector FROM vectors")]
+    except StoreCorrupt as error:
+        return 0, [str(error)]
+    lost = wholes.count(False)
+    return len(wholes), [f"{lost} of {len(wholes)} vectors fail their checksum"] if lost else []
+
+
+def _is_whole(blob: bytes, space: VectorSpace) -> bool:
+    data = blob[:-4]
+    return len(data) == space.dimensions * 4 and zlib.crc32(data) == int.from_bytes(blob[-4:], "little")

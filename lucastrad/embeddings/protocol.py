@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
+from lucastra_protocol.errors import ErrorCode, LucAstraError
 from numpy.typing import NDArray
 
 from lucastrad.types import Passage, VectorSpace
@@ -29,3 +30,15 @@ class Embedder(Protocol):
     async def embed_query(self, text: str) -> NDArray[np.float32]:
         """One unit vector, shape (space.dimensions,); zero where there is no word."""
         ...
+
+
+def fitting(vectors: NDArray[np.float32], space: VectorSpace) -> NDArray[np.float32]:
+    """One vector, or one a row, as they are. Raises LucAstraError (SPACE_MISMATCH) unless they are of `space`."""
+    if vectors.shape[-1] != space.dimensions:
+        raise LucAstraError(
+            f"the model returned vectors of {vectors.shape[-1]} dimensions where the space {space.identity} has"
+            f" {space.dimensions}; they are not mixed: name the model that the endpoint serves, or its dimensions, in"
+            " `embeddings`",
+            code=ErrorCode.SPACE_MISMATCH,
+        )
+    return vectors

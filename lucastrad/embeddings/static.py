@@ -19,6 +19,9 @@ from lucastrad.types import Passage, VectorSpace
 
 SPACE = VectorSpace(provider="local", model="wordllama-l2-supercat-r1", dimensions=256)
 """`r1` names the revision of the text preprocessing: raise it with every change to what is added up."""
+TRUNCATED = tuple(VectorSpace(SPACE.provider, SPACE.model, dimensions) for dimensions in (64, 128))
+"""The model was trained so that the first 64 and 128 components of a vector, brought to length one again, are vectors
+too (Matryoshka representation learning: Kusupati et al., 2022)."""
 
 _SYMBOL_WEIGHT = 3
 """Measured on docstring questions: naming the symbol three times beats once."""
@@ -27,40 +30,42 @@ _MAX_PIECES = 512
 
 
 class StaticModel:
-    """Not safe for concurrent use: each process has its own."""
+    """Not safe for concurrent use: each process has its own. The table's width is the vectors'."""
 
     def __init__(self, tokenizer: Tokenizer, table: NDArray[np.float16] | NDArray[np.float32]) -> None:
+        self.dimensions = table.shape[1]
         self._tokenizer = tokenizer
         self._table = table
         self._pieces: dict[str, tuple[int, ...]] = {}
 
     @classmethod
-    def load(cls, *, for_passages: bool) -> "StaticModel":
-        """Read the packaged files.
+    def load(cls, *, for_passages: bool, dimensions: int = SPACE.dimensions) -> "StaticModel":
+        """Read the packaged files, of each piece's vector the first `dimensions`: the mean of these is what the mean
+        of the whole would be cut to.
 
-        `for_passages` holds the table as float32 in memory (32 MB), eight times as fast per passage;
-        without it the half-precision file is mapped, which is enough for queries.
+        `for_passages` holds the table as float32 in memory (32 MB of 256 dimensions), eight times as fast per
+        passage; without it the half-precision file is mapped, which is enough for queries.
         """
         folder = _package_folder()
         tokenizer = Tokenizer.from_file(str(folder / "tokenizers" / "l2_supercat_tokenizer_config.json"))
-        table = _map_table(folder / "weights" / "l2_supercat_256.safetensors")
+        table = _map_table(folder / "weights" / "l2_supercat_256.safetensors")[:, :dimensions]
         return cls(tokenizer, table.astype(np.float32) if for_passages else table)
 
     def embed_passages(self, passages: Sequence[Passage]) -> NDArray[np.float32]:
-        """Unit vectors, shape (len(passages), 256)."""
+        """Unit vectors, shape (len(passages), dimensions)."""
         texts = [(set(written(p.text)), set(written(p.path)), set(written(p.symbol))) for p in passages]
         self._learn(set().union(*[words for sets in texts for words in sets]))
-        sums = np.zeros((len(passages), SPACE.dimensions), np.float32)
+        sums = np.zeros((len(passages), self.dimensions), np.float32)
         for row, (body, path, symbol) in enumerate(texts):
             pieces = self._pieces_of(body)[:_MAX_PIECES] + self._pieces_of(path)
             self._add_up(pieces + self._pieces_of(symbol) * _SYMBOL_WEIGHT, sums[row])
         return self._unit(sums)
 
     def embed_query(self, text: str) -> NDArray[np.float32]:
-        """One unit vector, shape (256,)."""
+        """One unit vector, shape (dimensions,)."""
         words = set(written(text))
         self._learn(words)
-        total = np.zeros((1, SPACE.dimensions), np.float32)
+        total = np.zeros((1, self.dimensions), np.float32)
         self._add_up(self._pieces_of(words)[:_MAX_PIECES], total[0])
         unit: NDArray[np.float32] = self._unit(total)[0]
         return unit

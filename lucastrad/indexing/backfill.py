@@ -12,8 +12,8 @@ import numpy as np
 import trio
 from numpy.typing import NDArray
 
-from lucastrad.embeddings.cache import EmbeddingCache
-from lucastrad.embeddings.protocol import Embedder
+from lucastrad.embeddings.protocol import fitting
+from lucastrad.embeddings.spaces import EmbeddingSpaces
 from lucastrad.indexing.analysis import passage
 from lucastrad.indexing.signals import Wake
 from lucastrad.indexing.store import WorkspaceStore
@@ -36,8 +36,7 @@ class Backfill:
     def __init__(
         self,
         pool: WorkerPool,
-        embedder: Embedder,
-        cache: EmbeddingCache,
+        embeddings: EmbeddingSpaces,
         *,
         persist: Persist,
         changed: Callable[[], None],
@@ -47,8 +46,8 @@ class Backfill:
         self.busy = True
         """Whether a chunk may be without a vector."""
         self._pool = pool
-        self._embedder = embedder
-        self._cache = cache
+        self._embeddings = embeddings
+        self._embedder = embeddings.configured
         self._persist = persist
         self._changed = changed
         self._wake = Wake()
@@ -68,18 +67,21 @@ class Backfill:
             while pending := await self._persist("reading", store.catalog.pending, last, limit):
                 await self._embed(store, pending)
                 last = pending[-1].id
-                await self._persist("saving", store.checkpoint, share=0.5)  # each row is saved twice at most
+                await self._persist("saving", store.save, all_rows=False)
                 self._changed()
             if not self._wake.is_set():
+                if replaced := await self._persist("changing the vector space", store.space_complete):
+                    new, old = store.space.identity, replaced.identity
+                    _log.info("the vectors of %s are complete; those of %s are removed", new, old)
                 self.busy = False
-                await self._persist("saving", store.checkpoint)
+                await self._persist("saving", store.save)
                 await trio.to_thread.run_sync(release_freed)
                 self._changed()
 
     async def _embed(self, store: WorkspaceStore, pending: list[PendingChunk]) -> None:
         first_of_key = {chunk.key: chunk for chunk in reversed(pending)}
         vectors: dict[bytes, NDArray[np.float32]] = dict(
-            await self._persist("reading the cache", self._cache.get, list(first_of_key))
+            await self._persist("reading the cache", self._cached, list(first_of_key))
         )
         missing = [chunk for key, chunk in first_of_key.items() if key not in vectors]
         new: dict[bytes, NDArray[np.float32]] = {}
@@ -96,13 +98,16 @@ class Backfill:
         await self._persist("storing vectors", store.embed, ids, keys, matrix, new=rows)
         self.embedded_chunks += len(new)
 
+    def _cached(self, keys: list[bytes]) -> dict[bytes, NDArray[np.float32]]:
+        return self._embeddings.cache(self._embedder.space).get(keys)
+
     async def _embed_surely(
         self, chunks: list[PendingChunk], into: dict[bytes, NDArray[np.float32]], *, again: bool = True
     ) -> None:
         """Embed what can be embedded: a batch whose worker dies twice is halved until the culprit stands alone."""
         passages = [passage(chunk.path, chunk.symbol, chunk.text) for chunk in chunks]
         try:
-            vectors = await self._embedder.embed_passages(passages)
+            vectors = fitting(await self._embedder.embed_passages(passages), self._embedder.space)
             into.update((chunk.key, vector) for chunk, vector in zip(chunks, vectors, strict=True))
         except (WorkerDied, JobTimeout) as error:
             if again:  # the kernel's out-of-memory killer takes innocent workers, too

@@ -18,9 +18,9 @@ from typing import ParamSpec, TypeVar
 import msgspec
 import trio
 
-from lucastrad.embeddings.cache import EmbeddingCache
-from lucastrad.embeddings.protocol import Embedder
+from lucastrad.embeddings.spaces import EmbeddingSpaces
 from lucastrad.indexing.backfill import Backfill
+from lucastrad.indexing.compaction import Compaction
 from lucastrad.indexing.queue import FileQueue
 from lucastrad.indexing.signals import Broadcast, Wake
 from lucastrad.indexing.store import WorkspaceStore
@@ -97,8 +97,8 @@ class WorkspaceIndexer:
         folder: Path,
         *,
         pool: WorkerPool,
-        embedder: Embedder,
-        cache: EmbeddingCache,
+        builders: WorkerPool,
+        embeddings: EmbeddingSpaces,
         rules: Callable[[], ScanRules],
         nested: Callable[[], Sequence[str]],
         open_watcher: OpenWatcher,
@@ -108,9 +108,8 @@ class WorkspaceIndexer:
         """Set once the store is open: searches may begin."""
         self._folder = folder
         self._pool = pool
-        self._embedder = embedder
-        self._backfill = Backfill(pool, embedder, cache, persist=self._persist, changed=self._after_change)
-        self._cache = cache
+        self._embeddings = embeddings
+        self._backfill = Backfill(pool, embeddings, persist=self._persist, changed=self._after_change)
         self._rules = rules
         self._nested = nested
         self._watcher = open_watcher(str(root), self._list_folders)
@@ -123,6 +122,7 @@ class WorkspaceIndexer:
         self._publish_wake = Wake()
         self._unpublished = False
         self._changed = Broadcast()
+        self._compaction = Compaction(builders, persist=self._persist, busy=self._is_busy, changed=self._changed)
         self._progress = _Progress()
         self._comparing = False
         self._scan_cost = 0.0
@@ -200,6 +200,7 @@ class WorkspaceIndexer:
             self._counted = (0.0, None)  # nothing changes any more: tell it exactly
         counts = await self._count()
         size = await trio.to_thread.run_sync(self.store.size_bytes) if self._store else 0
+        condition = await trio.to_thread.run_sync(self.store.condition) if self._store else None
         problems = list(self._problems.values())
         if counts and counts.failed:
             files = "1 file" if counts.failed == 1 else f"{counts.failed} files"
@@ -219,7 +220,22 @@ class WorkspaceIndexer:
             index_seconds=self._progress.index_seconds,
             store_bytes=size,
             problems=problems,
+            notices=[*self._space_notices(counts), *(condition.degraded if condition else [])],
         )
+
+    def _space_notices(self, counts: Counts | None) -> list[str]:
+        if counts is None or not self.ready.is_set() or (replaced := self.store.replaced) is None:
+            return []
+        space, served = self.store.space, self.store.served.space
+        meanwhile = (
+            "searches use those until all are there"
+            if served == replaced
+            else "nothing embeds queries for those any more, so passages without a new one are found by keyword only"
+        )
+        return [
+            f"vectors of {space.identity} replace those of {replaced.identity}: {counts.embedded} of {counts.chunks}"
+            f" passages have one; {meanwhile}"
+        ]
 
     def _current_state(self) -> WorkspaceState:
         if self._problems:
@@ -229,6 +245,9 @@ class WorkspaceIndexer:
         if not self._files_settled():
             return WorkspaceState.SCANNING
         return WorkspaceState.EMBEDDING if self._backfill.busy else WorkspaceState.READY
+
+    def _is_busy(self) -> bool:
+        return self._backfill.busy or not self._files_settled()
 
     def _files_settled(self) -> bool:
         return (
@@ -265,6 +284,7 @@ class WorkspaceIndexer:
                     nursery.start_soon(self._index_forever)
                 nursery.start_soon(self._publish_forever)
                 nursery.start_soon(self._backfill.run, self.store)
+                nursery.start_soon(self._compaction.run, self.store)
         finally:
             self.ready = trio.Event()  # until the next run: what is closed must not be asked
             with trio.CancelScope(shield=True):  # bounded: one file of vectors, and SQLite's last page
@@ -281,7 +301,9 @@ class WorkspaceIndexer:
         self._note(_Trouble.STORE, f"{self.root} was removed")
 
     def _open(self) -> WorkspaceStore:
-        store = WorkspaceStore(self._folder, self._embedder.space, self._cache)
+        spaces = self._embeddings
+        space = spaces.configured.space
+        store = WorkspaceStore(self._folder, space, spaces.cache(space), cache_of=spaces.cache_if_usable)
         try:
             lost = store.replay_vectors()
         except BaseException:
@@ -449,7 +471,7 @@ class WorkspaceIndexer:
             await self._persist("publishing", self.store.publish)
             self._unpublished = self._publish_wake.is_set()
             if not self._unpublished:
-                await self._persist("saving", self.store.checkpoint)
+                await self._persist("saving", self.store.save)
             self._after_change()
 
     # --- state -----------------------------------------------------------------------------------

@@ -10,12 +10,12 @@ import shutil
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 import trio
 from lucastra_protocol.errors import ErrorCode, LucAstraError
 
-from lucastrad.embeddings.cache import EmbeddingCache
-from lucastrad.embeddings.protocol import Embedder
+from lucastrad.embeddings.spaces import EmbeddingSpaces
 from lucastrad.indexing.indexer import OpenWatcher, WorkspaceIndexer
 from lucastrad.storage.fs import ensure_private_folder, publish, sync_folder
 from lucastrad.storage.sqlite import StoreCorrupt, StoreUnavailable, set_aside
@@ -47,6 +47,37 @@ class _Running:
         return self.scope.cancel_called
 
 
+class StoreFolder(NamedTuple):
+    """Where the store of a workspace stands."""
+
+    root: Path
+    folder: Path
+
+    @classmethod
+    def of(cls, file: Path) -> "StoreFolder":
+        """What a `workspace.json` says. Raises ValueError for one that is damaged."""
+        try:
+            return cls(Path(json.loads(file.read_bytes())["root"]), file.parent)
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise ValueError(str(error)) from error
+
+
+def store_folders(home: Path) -> list[StoreFolder]:
+    """Every workspace that is remembered; what cannot be read is logged and left out."""
+    found = []
+    for file in workspace_files(home):
+        try:
+            found.append(StoreFolder.of(file))
+        except ValueError as error:
+            _log.warning("%s is damaged (%s) and is left alone; index its folder again", file, error)
+    return found
+
+
+def workspace_files(home: Path) -> list[Path]:
+    """Every `workspace.json`."""
+    return sorted((home / "workspaces").glob("*/workspace.json"))
+
+
 class WorkspaceService:
     """Adds, removes, indexes and finds workspaces. `run` is the parent of every indexer."""
 
@@ -55,15 +86,16 @@ class WorkspaceService:
         home: Path,
         *,
         pool: WorkerPool,
-        embedder: Embedder,
-        cache: EmbeddingCache,
+        builders: WorkerPool,
+        embeddings: EmbeddingSpaces,
         rules_for: RulesFor,
         open_watcher: OpenWatcher = Watcher,
     ) -> None:
+        self._home = home
         self._folder = home / "workspaces"
         self._pool = pool
-        self._embedder = embedder
-        self._cache = cache
+        self._builders = builders
+        self._embeddings = embeddings
         self._rules_for = rules_for
         self._open_watcher = open_watcher
         self._running: dict[Path, _Running] = {}
@@ -74,8 +106,8 @@ class WorkspaceService:
         ensure_private_folder(self._folder)
         async with trio.open_nursery() as nursery:
             self._nursery = nursery
-            for root in await trio.to_thread.run_sync(self._remembered):
-                self._start(root)
+            for known in await trio.to_thread.run_sync(store_folders, self._home):
+                self._start(known.root)
             task_status.started()
             await trio.sleep_forever()
 
@@ -207,8 +239,8 @@ class WorkspaceService:
             root,
             self._store_folder(root),
             pool=self._pool,
-            embedder=self._embedder,
-            cache=self._cache,
+            builders=self._builders,
+            embeddings=self._embeddings,
             rules=lambda: self._rules_for(root),
             nested=lambda: [str(other) for other in self._running if other != root and other.is_relative_to(root)],
             open_watcher=self._open_watcher,
@@ -253,15 +285,6 @@ class WorkspaceService:
             publish(folder / "workspace.json", json.dumps({"root": str(root)}).encode())
         except OSError as error:
             raise StoreUnavailable(f"the workspace cannot be remembered: {error}; free disk space") from error
-
-    def _remembered(self) -> list[Path]:
-        roots = []
-        for file in sorted(self._folder.glob("*/workspace.json")):
-            try:
-                roots.append(Path(json.loads(file.read_bytes())["root"]))
-            except (OSError, ValueError, KeyError, TypeError) as error:
-                _log.warning("%s is damaged (%s) and is left alone; index its folder again", file, error)
-        return roots
 
     def _forget(self, root: Path) -> None:
         folder = self._store_folder(root)

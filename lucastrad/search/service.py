@@ -2,9 +2,9 @@
 
 import difflib
 import re
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -14,19 +14,34 @@ import trio
 from lucastra_protocol.errors import ErrorCode, LucAstraError
 from numpy.typing import NDArray
 
-from lucastrad.embeddings.protocol import Embedder
+from lucastrad.embeddings.protocol import fitting
+from lucastrad.embeddings.spaces import EmbeddingSpaces
+from lucastrad.indexing.analysis import passage
 from lucastrad.indexing.chunking import TEXT, language_of
 from lucastrad.indexing.indexer import WorkspaceIndexer
+from lucastrad.indexing.store import ServedVectors
 from lucastrad.indexing.workspaces import WorkspaceService
 from lucastrad.search.query import ParsedQuery, parse
 from lucastrad.search.ranking import Candidate, Outline, one_per_file_first, rank
-from lucastrad.storage.catalog import Catalog, ChunkSpan
+from lucastrad.storage.catalog import CatalogReader, ChunkSpan
 from lucastrad.storage.keywords import Field, KeywordIndex
 from lucastrad.storage.sqlite import StoreCorrupt
-from lucastrad.storage.vectors.exact import covered
-from lucastrad.types import Freshness, Hit, SearchMode, SearchOutcome, SearchQuery, StoredChunk
+from lucastrad.storage.vectors.planner import QueryKind
+from lucastrad.storage.vectors.spans import covered
+from lucastrad.types import (
+    Freshness,
+    Hit,
+    SearchMode,
+    SearchOutcome,
+    SearchQuery,
+    StoredChunk,
+    VectorSpace,
+)
+from lucastrad.workers import JobTimeout, WorkerDied
 
 _R = TypeVar("_R")
+_Embed = Callable[[VectorSpace], Awaitable[NDArray[np.float32] | None]]
+"""What is searched for, as a vector of a space; None where it has none there."""
 
 CANDIDATES = 100
 """Per retriever and workspace: ranking features reorder within these."""
@@ -38,10 +53,11 @@ _FRESHNESS = (Freshness.FRESH, Freshness.PENDING, Freshness.STALE)
 
 @dataclass(frozen=True, slots=True)
 class _Scope:
-    """A workspace, and the folder of it to search (empty: all)."""
+    """A workspace, the folder of it to search (empty: all), and the vectors that it is served from now."""
 
     indexer: WorkspaceIndexer
     folder: str
+    vectors: ServedVectors
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +66,12 @@ class _Plan:
 
     query: SearchQuery
     parsed: ParsedQuery
-    vector: NDArray[np.float32] | None
     paths: pathspec.PathSpec[Any] | None
     languages: frozenset[str]
+    vectors: Mapping[VectorSpace, NDArray[np.float32]] = field(default_factory=dict)
+    """The query in each space that some workspace is served from: while one model takes the place of another, they
+    differ."""
+    kind: QueryKind = QueryKind.QUESTION
     left_out: tuple[WorkspaceIndexer, int] | None = None
     """A passage that is not to be found: the one that others are related to."""
 
@@ -60,9 +79,9 @@ class _Plan:
 class SearchService:
     """Finds passages: candidates of every workspace, then ranking with what is best over all of them."""
 
-    def __init__(self, workspaces: WorkspaceService, embedder: Embedder) -> None:
+    def __init__(self, workspaces: WorkspaceService, embeddings: EmbeddingSpaces) -> None:
         self._workspaces = workspaces
-        self._embedder = embedder
+        self._embeddings = embeddings
         self._limiter = trio.CapacityLimiter(_MAX_CONCURRENT)
 
     async def find(self, query: SearchQuery) -> SearchOutcome:
@@ -70,10 +89,18 @@ class SearchService:
 
         Raises LucAstraError for folders in no workspace, and for path patterns that are none.
         """
-        vector = None if query.mode is SearchMode.KEYWORD else await self._embedder.embed_query(query.text)
-        plan = _Plan(query, parse(query.text), vector, _path_filter(query.paths), _languages(query.languages))
-        outcome = await self._search(plan)
-        if query.mode is SearchMode.VECTOR and vector is not None and not vector.any():
+        vectors: list[NDArray[np.float32]] = []
+
+        async def embed(space: VectorSpace) -> NDArray[np.float32] | None:
+            embedder = self._embeddings.embedder(space)
+            if query.mode is SearchMode.KEYWORD or embedder is None:
+                return None
+            vectors.append(await embedder.embed_query(query.text))
+            return vectors[-1]
+
+        plan = _Plan(query, parse(query.text), _path_filter(query.paths), _languages(query.languages))
+        outcome = await self._search(plan, embed)
+        if query.mode is SearchMode.VECTOR and vectors and not any(vector.any() for vector in vectors):
             outcome.notices.append("the query has no word that the embedding model knows; try keyword mode")
         return outcome
 
@@ -89,33 +116,55 @@ class SearchService:
                 f"{path} is not indexed; `lucastra-client status --files` tells why",
                 code=ErrorCode.WORKSPACE_NOT_FOUND,
             )
-        vector = await trio.to_thread.run_sync(store.vectors.vector, chunk.id)
+        served = store.served
+        vector = await trio.to_thread.run_sync(served.index.vector, chunk.id)
+
+        async def embed(space: VectorSpace) -> NDArray[np.float32] | None:
+            embedder = self._embeddings.embedder(space)
+            if space == served.space or vector is None or embedder is None:
+                return vector if space == served.space else None
+            try:
+                (row,) = await embedder.embed_passages([passage(chunk.path, chunk.symbol, chunk.text)])
+                return np.asarray(row, np.float32)
+            except (WorkerDied, JobTimeout):
+                return None
+
         terms = parse(f"{chunk.symbol} {chunk.text}"[:4096]).terms
         # Its words are neither a question nor a name: only what the passages say counts, not what they are called.
         parsed = ParsedQuery("", terms, frozenset(), frozenset())
         if not query.folders:
             query = replace(query, folders=(str(indexer.root),))
         left_out = (indexer, chunk.id)
-        plan = _Plan(query, parsed, vector, _path_filter(query.paths), _languages(query.languages), left_out)
-        outcome = await self._search(plan)
+        plan = _Plan(
+            query,
+            parsed,
+            _path_filter(query.paths),
+            _languages(query.languages),
+            kind=QueryKind.PASSAGE,
+            left_out=left_out,
+        )
+        outcome = await self._search(plan, embed)
         if line > chunk.end_line:
             outcome.notices.append(f"{path.name} has no passage at line {line}; this is for lines {_lines(chunk)}")
         if vector is None:
             outcome.notices.append("this passage has no embedding yet: only shared words were compared")
         return outcome
 
-    async def _search(self, plan: _Plan) -> SearchOutcome:
-        scopes = self._scopes(await self._resolved(plan.query.folders))
+    async def _search(self, plan: _Plan, embed: _Embed) -> SearchOutcome:
+        covered_folders = self._covered_by(await self._resolved(plan.query.folders))
         notices: list[str] = []
-        open_scopes = [scope for scope in scopes if scope.indexer.ready.is_set()]
-        for scope in scopes:
-            if scope not in open_scopes:
-                notices.append(f"{scope.indexer.root} is still being opened and was left out; ask again")
-        hits = await self._hits(plan, open_scopes, notices)
+        scopes: list[_Scope] = []
+        for indexer, folder in covered_folders:
+            if indexer.ready.is_set():
+                scopes.append(_Scope(indexer, folder, indexer.store.served))
+            else:
+                notices.append(f"{indexer.root} is still being opened and was left out; ask again")
+        plan = replace(plan, vectors=await _embedded(embed, {scope.vectors.space for scope in scopes}))
+        hits = await self._hits(plan, scopes, notices)
         if not hits and plan.languages:
-            notices += await self._unknown_languages(plan.languages, open_scopes)
-        freshness = max((s.indexer.freshness for s in scopes), key=_FRESHNESS.index, default=Freshness.FRESH)
-        return SearchOutcome(hits, freshness, notices)
+            notices += await self._unknown_languages(plan.languages, scopes)
+        states = [indexer.freshness for indexer, _ in covered_folders]
+        return SearchOutcome(hits, max(states, key=_FRESHNESS.index, default=Freshness.FRESH), notices)
 
     async def _hits(self, plan: _Plan, scopes: list[_Scope], notices: list[str]) -> list[Hit]:
         """The best hits of all scopes. What BM25 is measured by must be known of all before any is ranked."""
@@ -163,11 +212,12 @@ class SearchService:
         known = {name for catalog in catalogs for name in await trio.to_thread.run_sync(catalog.languages)}
         return [f"no indexed file is {name}{_did_you_mean(name, known)}" for name in sorted(languages - known)]
 
-    def _scopes(self, folders: Sequence[Path]) -> list[_Scope]:
-        """The workspaces that a search covers: those holding a folder, and those inside it; none twice."""
+    def _covered_by(self, folders: Sequence[Path]) -> list[tuple[WorkspaceIndexer, str]]:
+        """The workspaces that a search covers, each with the folder of it ("" for all): those holding a folder, and
+        those inside it; none twice."""
         everything = self._workspaces.all()
         if not folders:
-            return [_Scope(indexer, "") for indexer in everything]
+            return [(indexer, "") for indexer in everything]
         chosen: dict[Path, tuple[WorkspaceIndexer, set[str]]] = {}
         for folder in folders:
             below = f"{str(folder).rstrip('/')}/"
@@ -183,7 +233,13 @@ class SearchService:
                 else:
                     relative = folder.relative_to(outer.root).as_posix()
                     chosen.setdefault(outer.root, (outer, set()))[1].add(relative)
-        return [_Scope(indexer, folder) for indexer, found in chosen.values() for folder in _outermost(found)]
+        return [(indexer, folder) for indexer, found in chosen.values() for folder in _outermost(found)]
+
+
+async def _embedded(embed: _Embed, spaces: set[VectorSpace]) -> dict[VectorSpace, NDArray[np.float32]]:
+    """What is searched for in each space; those where it has no vector, or that of no word, are left out."""
+    vectors = {space: await embed(space) for space in spaces}
+    return {space: fitting(found, space) for space, found in vectors.items() if found is not None and found.any()}
 
 
 def _outermost(folders: set[str]) -> list[str]:
@@ -212,13 +268,13 @@ def _first(group: ExceptionGroup[LucAstraError]) -> LucAstraError:
 
 def _candidates(scope: _Scope, plan: _Plan) -> list[Candidate]:
     """What both indexes of one workspace find."""
-    store, query = scope.indexer.store, plan.query
+    store, query, vector = scope.indexer.store, plan.query, plan.vectors.get(scope.vectors.space)
     within = _eligible(store.catalog, scope.folder, plan)
     if within is not None and not within:
         return []
     candidates: dict[int, Candidate] = {}
-    if plan.vector is not None and query.mode is not SearchMode.KEYWORD and plan.vector.any():
-        for chunk, cosine in store.vectors.search(plan.vector, CANDIDATES, within):
+    if vector is not None:
+        for chunk, cosine in scope.vectors.index.search(vector, CANDIDATES, within, kind=plan.kind):
             candidates[chunk] = Candidate(chunk, cosine=cosine)
     if query.mode is not SearchMode.VECTOR:
         for chunk, bm25 in _keyword_candidates(store.keywords, plan.parsed, within):
@@ -264,7 +320,7 @@ def _keyword_candidates(
         limit *= 10
 
 
-def _eligible(catalog: Catalog, folder: str, plan: _Plan) -> list[ChunkSpan] | None:
+def _eligible(catalog: CatalogReader, folder: str, plan: _Plan) -> list[ChunkSpan] | None:
     """Chunk ids that pass the filters, as ascending spans; None when there is no filter."""
     if not (folder or plan.paths or plan.languages):
         return None

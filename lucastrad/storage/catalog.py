@@ -13,15 +13,17 @@ from pathlib import Path
 
 import msgspec
 
-from lucastrad.storage.sqlite import StoreCorrupt, connect, transaction, translated_errors, translated_values
-from lucastrad.types import Chunk, FileReport, FileState, Stat, StoredChunk
+from lucastrad.storage.sqlite import StoreCorrupt, connect, damage, transaction, translated_errors, translated_values
+from lucastrad.types import Chunk, FileReport, FileState, Stat, StoredChunk, VectorSpace
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """Raise it with every change to the tables, or to how files are cut: a catalog of another version is built anew."""
 _IDLE_READERS = 4
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta(key TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS spaces(
+    role TEXT PRIMARY KEY, provider TEXT NOT NULL, model TEXT NOT NULL, dimensions INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS files(
     id INTEGER PRIMARY KEY, path TEXT NOT NULL UNIQUE, state TEXT NOT NULL, reason TEXT NOT NULL,
     language TEXT NOT NULL, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, ctime_ns INTEGER NOT NULL,
@@ -104,6 +106,16 @@ class PendingChunk:
 
 
 @dataclass(frozen=True, slots=True)
+class Spaces:
+    """The vector spaces that a workspace is concerned with."""
+
+    current: VectorSpace | None
+    """The one that chunks are embedded in; None before the first `enter_space`."""
+    replaced: VectorSpace | None
+    """The one before it, until every chunk has a vector in the current one."""
+
+
+@dataclass(frozen=True, slots=True)
 class Counts:
     files: int
     skipped: int
@@ -116,141 +128,16 @@ class Counts:
 NO_CHUNKS = ChunkSpan(0, -1)
 
 
-class Catalog:
-    """One writer, many readers. Blocking: call it from a thread."""
+class CatalogReader:
+    """Reads only, beside whoever writes. Safe for use from several threads. Blocking: call it from a thread.
+
+    Every method raises StoreCorrupt for a damaged file, StoreUnavailable for one that cannot be read.
+    """
 
     def __init__(self, path: Path) -> None:
-        """Open or create. Raises StoreCorrupt when the file is damaged or of an unknown version."""
         self._path = path
-        with translated_errors():
-            self._writer = connect(path, durable=True)
-            try:
-                self._prepare()
-            except BaseException:
-                self._writer.close()
-                raise
-        self._write_lock = threading.Lock()
         self._readers: list[sqlite3.Connection] = []
         self._readers_lock = threading.Lock()
-
-    def _prepare(self) -> None:
-        self._writer.executescript(_SCHEMA)
-        with transaction(self._writer):
-            for key, value in (("version", SCHEMA_VERSION), ("seq", 0), ("next_chunk", 1), ("rules", 0)):
-                self._writer.execute("INSERT OR IGNORE INTO meta VALUES (?, ?)", (key, value))
-        if self._meta("version") != SCHEMA_VERSION:
-            raise StoreCorrupt(f"catalog version {self._meta('version')}, this daemon writes {SCHEMA_VERSION}")
-
-    # --- writing ---------------------------------------------------------------------------------
-
-    def commit(self, files: Sequence[IndexedFile], gone: Iterable[str] = ()) -> Commit:
-        """Replace what is known of `files` and forget `gone`, durably and as a whole.
-
-        A folder in `gone` (its path ends in `/`) takes everything below it along.
-        """
-        with self._write_lock, transaction(self._writer):
-            seq = self._next_seq()
-            removed = [span for path in gone for span in self._forget(path)]
-            next_chunk = self._meta("next_chunk")
-            added: list[tuple[IndexedFile, ChunkSpan]] = []
-            for file in files:
-                removed += self._supersede(file)
-                span = ChunkSpan(next_chunk, next_chunk + len(file.chunks) - 1) if file.chunks else NO_CHUNKS
-                next_chunk += len(file.chunks)
-                self._insert(file, span, seq)
-                added.append((file, span))
-            removed = [span for span in removed if span != NO_CHUNKS]
-            for span in removed:
-                self._writer.execute("DELETE FROM chunks WHERE id BETWEEN ? AND ?", (span.first, span.last))
-                self._writer.execute("DELETE FROM texts WHERE chunk BETWEEN ? AND ?", (span.first, span.last))
-                self._writer.execute("INSERT INTO deletions VALUES (?, ?, ?)", (seq, span.first, span.last))
-            self._set_meta("next_chunk", next_chunk)
-            return Commit(seq, added, removed)
-
-    def touch(self, files: Iterable[tuple[str, Stat]]) -> None:
-        """Note the new Stat of files whose content did not change."""
-        with self._write_lock, transaction(self._writer):
-            self._writer.executemany(
-                "UPDATE files SET size=?, mtime_ns=?, ctime_ns=?, inode=? WHERE path=?",
-                [(s.size_bytes, s.mtime_ns, s.ctime_ns, s.inode, path) for path, s in files],
-            )
-
-    def mark_embedded(self, ids: Sequence[int]) -> set[int]:
-        """Note that these chunks' vectors are in the cache; returns those that still exist."""
-        with self._write_lock, transaction(self._writer):
-            seq = self._next_seq()
-            alive: set[int] = set()
-            for chunk in ids:
-                cursor = self._writer.execute("UPDATE chunks SET embedded_seq=? WHERE id=?", (seq, chunk))
-                if cursor.rowcount:
-                    alive.add(chunk)
-            return alive
-
-    def mark_unembedded(self, ids: Iterable[int]) -> None:
-        """Put chunks back in line for embedding."""
-        with self._write_lock, transaction(self._writer):
-            self._writer.executemany("UPDATE chunks SET embedded_seq=NULL WHERE id=?", [(i,) for i in ids])
-
-    def forget_deletions(self, through_seq: int) -> None:
-        """Drop the deletions that every derived index has applied."""
-        with self._write_lock, transaction(self._writer):
-            self._writer.execute("DELETE FROM deletions WHERE seq <= ?", (through_seq,))
-
-    def set_rules(self, digest: int) -> None:
-        """Note under which rules every file was last looked at."""
-        with self._write_lock, transaction(self._writer):
-            self._set_meta("rules", digest)
-
-    def _insert(self, file: IndexedFile, span: ChunkSpan, seq: int) -> None:
-        stat = file.stat
-        cursor = self._writer.execute(
-            "INSERT INTO files(path, state, reason, language, size, mtime_ns, ctime_ns, inode, hash,"
-            " first_chunk, last_chunk, seq) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",
-            (
-                file.path, file.state.value, file.reason, file.language, stat.size_bytes, stat.mtime_ns,
-                stat.ctime_ns, stat.inode, file.hash, span.first, span.last, seq,
-            ),
-        )  # fmt: skip
-        owner = cursor.lastrowid
-        rows = enumerate(zip(file.chunks, file.keys, strict=True), span.first)
-        self._writer.executemany(
-            "INSERT INTO chunks VALUES (?,?,?,?,?,?,?,NULL)",
-            [(i, owner, c.start_line, c.end_line, c.symbol, c.kind, key) for i, (c, key) in rows],
-        )
-        self._writer.executemany(
-            "INSERT INTO texts VALUES (?,?)", [(i, c.text) for i, c in enumerate(file.chunks, span.first)]
-        )
-
-    def _supersede(self, file: IndexedFile) -> list[ChunkSpan]:
-        """Forget the older version of `file`, and anything that its path now rules out."""
-        removed = self._forget(file.path)
-        if not file.path.endswith("/"):
-            # A folder was replaced by a file of the same name.
-            removed += self._forget(file.path + "/")
-        return removed
-
-    def _forget(self, path: str) -> list[ChunkSpan]:
-        if path.endswith("/"):
-            # Everything from "a/" up to, not including, "a0": '0' follows '/' in UTF-8.
-            where, values = "path >= ? AND path < ?", (path, path[:-1] + "0")
-        else:
-            where, values = "path = ? OR path = ?", (path, path + "/")
-        rows = self._writer.execute(f"DELETE FROM files WHERE {where} RETURNING first_chunk, last_chunk", values)
-        return [ChunkSpan(first, last) for first, last in rows.fetchall()]
-
-    def _next_seq(self) -> int:
-        seq = self._meta("seq") + 1
-        self._set_meta("seq", seq)
-        return seq
-
-    def _meta(self, key: str) -> int:
-        (value,) = self._writer.execute("SELECT value FROM meta WHERE key=?", (key,)).fetchone()
-        return int(value)
-
-    def _set_meta(self, key: str, value: int) -> None:
-        self._writer.execute("UPDATE meta SET value=? WHERE key=?", (value, key))
-
-    # --- reading ---------------------------------------------------------------------------------
 
     def seq(self) -> int:
         """The number of the last transaction."""
@@ -263,6 +150,13 @@ class Catalog:
         with self._reader() as reader:
             (value,) = reader.execute("SELECT value FROM meta WHERE key='rules'").fetchone()
             return int(value)
+
+    def spaces(self) -> Spaces:
+        """What `enter_space` noted."""
+        with self._reader() as reader:
+            rows = reader.execute("SELECT role, provider, model, dimensions FROM spaces").fetchall()
+            noted = {role: VectorSpace(str(provider), str(model), int(size)) for role, provider, model, size in rows}
+            return Spaces(noted.get("current"), noted.get("replaced"))
 
     def chunks(self, ids: Sequence[int]) -> dict[int, StoredChunk]:
         """The chunks that (still) exist, by id."""
@@ -345,6 +239,11 @@ class Catalog:
         with self._reader() as reader:
             return reader.execute("SELECT id, key FROM chunks WHERE embedded_seq > ? ORDER BY id", (seq,)).fetchall()
 
+    def chunk_keys(self) -> list[tuple[int, bytes]]:
+        """(id, key) of every chunk, by ascending id."""
+        with self._reader() as reader:
+            return reader.execute("SELECT id, key FROM chunks ORDER BY id").fetchall()
+
     def spans_after(self, seq: int) -> list[ChunkSpan]:
         """Chunk spans of files committed after `seq`."""
         with self._reader() as reader:
@@ -359,6 +258,28 @@ class Catalog:
         with self._reader() as reader:
             rows = reader.execute("SELECT first_chunk, last_chunk FROM deletions WHERE seq > ?", (seq,))
             return [ChunkSpan(first, last) for first, last in rows]
+
+    def verify(self) -> list[str]:
+        """What is wrong with the file: its pages, or its version."""
+        with self._reader() as reader:
+            if found := damage(reader):
+                return found
+            (version,) = reader.execute("SELECT value FROM meta WHERE key='version'").fetchone()
+            return [] if version == SCHEMA_VERSION else [_other_version(version)]
+
+    def ledger(self, seq: int) -> tuple[list[tuple[int, int]], list[ChunkSpan]]:
+        """(id, number of the transaction that noted its vector; 0 for none) of every chunk, and the spans deleted
+        after `seq`: both of one moment."""
+        with self._reader() as reader:
+            reader.execute("BEGIN")
+            try:
+                rows = reader.execute("SELECT id, coalesce(embedded_seq, 0) FROM chunks ORDER BY id").fetchall()
+                deleted = reader.execute(
+                    "SELECT first_chunk, last_chunk FROM deletions WHERE seq > ?", (seq,)
+                ).fetchall()
+            finally:
+                reader.execute("ROLLBACK")
+            return rows, [ChunkSpan(first, last) for first, last in deleted]
 
     def chunks_between(self, span: ChunkSpan) -> list[StoredChunk]:
         """A file version's chunks, by ascending id."""
@@ -415,9 +336,164 @@ class Catalog:
                     connection.close()
 
     def close(self) -> None:
-        """Close every connection; committed data needs no flush."""
-        with self._write_lock, self._readers_lock:
+        """Close every connection that no other thread reads from."""
+        with self._readers_lock:
             for reader in self._readers:
                 reader.close()
             self._readers.clear()
+
+
+class Catalog(CatalogReader):
+    """One writer, many readers. Blocking: call it from a thread."""
+
+    def __init__(self, path: Path) -> None:
+        """Open or create. Raises StoreCorrupt when the file is damaged or of an unknown version."""
+        super().__init__(path)
+        with translated_errors():
+            self._writer = connect(path, durable=True)
+            try:
+                self._prepare()
+            except BaseException:
+                self._writer.close()
+                raise
+        self._write_lock = threading.Lock()
+
+    def _prepare(self) -> None:
+        self._writer.executescript(_SCHEMA)
+        with transaction(self._writer):
+            for key, value in (("version", SCHEMA_VERSION), ("seq", 0), ("next_chunk", 1), ("rules", 0)):
+                self._writer.execute("INSERT OR IGNORE INTO meta VALUES (?, ?)", (key, value))
+        if self._meta("version") != SCHEMA_VERSION:
+            raise StoreCorrupt(_other_version(self._meta("version")))
+
+    def commit(self, files: Sequence[IndexedFile], gone: Iterable[str] = ()) -> Commit:
+        """Replace what is known of `files` and forget `gone`, durably and as a whole.
+
+        A folder in `gone` (its path ends in `/`) takes everything below it along.
+        """
+        with self._write_lock, transaction(self._writer):
+            seq = self._next_seq()
+            removed = [span for path in gone for span in self._forget(path)]
+            next_chunk = self._meta("next_chunk")
+            added: list[tuple[IndexedFile, ChunkSpan]] = []
+            for file in files:
+                removed += self._supersede(file)
+                span = ChunkSpan(next_chunk, next_chunk + len(file.chunks) - 1) if file.chunks else NO_CHUNKS
+                next_chunk += len(file.chunks)
+                self._insert(file, span, seq)
+                added.append((file, span))
+            removed = [span for span in removed if span != NO_CHUNKS]
+            for span in removed:
+                self._writer.execute("DELETE FROM chunks WHERE id BETWEEN ? AND ?", (span.first, span.last))
+                self._writer.execute("DELETE FROM texts WHERE chunk BETWEEN ? AND ?", (span.first, span.last))
+                self._writer.execute("INSERT INTO deletions VALUES (?, ?, ?)", (seq, span.first, span.last))
+            self._set_meta("next_chunk", next_chunk)
+            return Commit(seq, added, removed)
+
+    def touch(self, files: Iterable[tuple[str, Stat]]) -> None:
+        """Note the new Stat of files whose content did not change."""
+        with self._write_lock, transaction(self._writer):
+            self._writer.executemany(
+                "UPDATE files SET size=?, mtime_ns=?, ctime_ns=?, inode=? WHERE path=?",
+                [(s.size_bytes, s.mtime_ns, s.ctime_ns, s.inode, path) for path, s in files],
+            )
+
+    def mark_embedded(self, ids: Sequence[int]) -> set[int]:
+        """Note that these chunks' vectors are in the cache; returns those that still exist."""
+        with self._write_lock, transaction(self._writer):
+            seq = self._next_seq()
+            alive: set[int] = set()
+            for chunk in ids:
+                cursor = self._writer.execute("UPDATE chunks SET embedded_seq=? WHERE id=?", (seq, chunk))
+                if cursor.rowcount:
+                    alive.add(chunk)
+            return alive
+
+    def mark_unembedded(self, ids: Iterable[int]) -> None:
+        """Put chunks back in line for embedding."""
+        with self._write_lock, transaction(self._writer):
+            self._writer.executemany("UPDATE chunks SET embedded_seq=NULL WHERE id=?", [(i,) for i in ids])
+
+    def enter_space(self, space: VectorSpace, *, replacing: VectorSpace | None) -> None:
+        """Embed in `space` from now on: no chunk has a vector in it yet."""
+        with self._write_lock, transaction(self._writer):
+            self._writer.execute("UPDATE chunks SET embedded_seq=NULL WHERE embedded_seq IS NOT NULL")
+            self._writer.execute("DELETE FROM spaces")
+            for role, noted in (("current", space), ("replaced", replacing)):
+                if noted is not None:
+                    row = (role, noted.provider, noted.model, noted.dimensions)
+                    self._writer.execute("INSERT INTO spaces VALUES (?,?,?,?)", row)
+
+    def leave_replaced_space(self) -> None:
+        """The current space has replaced the one before it."""
+        with self._write_lock, transaction(self._writer):
+            self._writer.execute("DELETE FROM spaces WHERE role='replaced'")
+
+    def forget_deletions(self, through_seq: int) -> None:
+        """Drop the deletions that every derived index has applied."""
+        with self._write_lock, transaction(self._writer):
+            self._writer.execute("DELETE FROM deletions WHERE seq <= ?", (through_seq,))
+
+    def set_rules(self, digest: int) -> None:
+        """Note under which rules every file was last looked at."""
+        with self._write_lock, transaction(self._writer):
+            self._set_meta("rules", digest)
+
+    def _insert(self, file: IndexedFile, span: ChunkSpan, seq: int) -> None:
+        stat = file.stat
+        cursor = self._writer.execute(
+            "INSERT INTO files(path, state, reason, language, size, mtime_ns, ctime_ns, inode, hash,"
+            " first_chunk, last_chunk, seq) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",
+            (
+                file.path, file.state.value, file.reason, file.language, stat.size_bytes, stat.mtime_ns,
+                stat.ctime_ns, stat.inode, file.hash, span.first, span.last, seq,
+            ),
+        )  # fmt: skip
+        owner = cursor.lastrowid
+        rows = enumerate(zip(file.chunks, file.keys, strict=True), span.first)
+        self._writer.executemany(
+            "INSERT INTO chunks VALUES (?,?,?,?,?,?,?,NULL)",
+            [(i, owner, c.start_line, c.end_line, c.symbol, c.kind, key) for i, (c, key) in rows],
+        )
+        self._writer.executemany(
+            "INSERT INTO texts VALUES (?,?)", [(i, c.text) for i, c in enumerate(file.chunks, span.first)]
+        )
+
+    def _supersede(self, file: IndexedFile) -> list[ChunkSpan]:
+        """Forget the older version of `file`, and anything that its path now rules out."""
+        removed = self._forget(file.path)
+        if not file.path.endswith("/"):
+            # A folder was replaced by a file of the same name.
+            removed += self._forget(file.path + "/")
+        return removed
+
+    def _forget(self, path: str) -> list[ChunkSpan]:
+        if path.endswith("/"):
+            # Everything from "a/" up to, not including, "a0": '0' follows '/' in UTF-8.
+            where, values = "path >= ? AND path < ?", (path, path[:-1] + "0")
+        else:
+            where, values = "path = ? OR path = ?", (path, path + "/")
+        rows = self._writer.execute(f"DELETE FROM files WHERE {where} RETURNING first_chunk, last_chunk", values)
+        return [ChunkSpan(first, last) for first, last in rows.fetchall()]
+
+    def _next_seq(self) -> int:
+        seq = self._meta("seq") + 1
+        self._set_meta("seq", seq)
+        return seq
+
+    def _meta(self, key: str) -> int:
+        (value,) = self._writer.execute("SELECT value FROM meta WHERE key=?", (key,)).fetchone()
+        return int(value)
+
+    def _set_meta(self, key: str, value: int) -> None:
+        self._writer.execute("UPDATE meta SET value=? WHERE key=?", (value, key))
+
+    def close(self) -> None:
+        """Close every connection; committed data needs no flush."""
+        with self._write_lock:
+            super().close()
             self._writer.close()
+
+
+def _other_version(version: int) -> str:
+    return f"catalog version {version}, this daemon writes {SCHEMA_VERSION}"

@@ -159,18 +159,14 @@ class KeywordIndex:
 
     def _open_verified(self) -> "tantivy.Index | None":
         try:
-            state = json.loads((self._folder / "state.json").read_bytes())
-            seq = int(state["seq"])
-            if state["format"] != _FORMAT or state["crc"] != _state_crc(seq):
-                raise ValueError("state.json is of another format, or damaged")
-            _verify(self._folder)
+            seq = verified_seq(self._folder)
+            if not seq:
+                return None
             index = tantivy.Index.open(str(self._folder))
             if index.schema != self._schema:
                 raise ValueError("the schema is another one")
             self.reached = seq
-        except FileNotFoundError:
-            return None
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError) as error:
             _log.warning("keyword index damaged, rebuilding from the catalog: %s", error)
             return None
         return index
@@ -214,6 +210,24 @@ def _schema() -> "tantivy.Schema":
     for field in Field:
         builder.add_text_field(field.value, stored=False, tokenizer_name="whitespace", index_option="freq")
     return builder.build()
+
+
+def verified_seq(folder: Path) -> int:
+    """The catalog sequence number that the index on disk holds, every file of it checked; 0 where there is none.
+
+    Reads only. Raises ValueError or OSError, which say what is damaged.
+    """
+    try:
+        state = json.loads((folder / "state.json").read_bytes())
+        seq = int(state["seq"])
+        if state["format"] != _FORMAT or state["crc"] != _state_crc(seq):
+            raise ValueError("state.json is of another format, or damaged")
+        _verify(folder)
+    except FileNotFoundError:
+        return 0
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"state.json or meta.json is damaged ({error!r})") from error
+    return seq
 
 
 def _verify(folder: Path) -> None:

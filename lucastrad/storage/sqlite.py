@@ -85,6 +85,16 @@ def translated_values() -> Iterator[None]:
             raise StoreCorrupt(str(error)) from error
 
 
+def damage(connection: sqlite3.Connection) -> list[str]:
+    """What SQLite's own check finds wrong with the pages of a database; takes as long as reading it."""
+    try:
+        with translated_errors():
+            found = [str(message) for (message,) in connection.execute("PRAGMA quick_check(5)")]
+    except StoreCorrupt as error:
+        return [str(error)]
+    return [] if found == ["ok"] else found
+
+
 def set_aside(path: Path, label: str) -> Path:
     """Rename a damaged database (and drop its WAL) so that a new one can take its place."""
     target = path.with_name(f"{path.name}.{label}")

@@ -186,6 +186,8 @@ class WorkspaceStatus(Wire, frozen=True):
     """How long the last full indexing took."""
     store_bytes: int = 0
     problems: list[str] = []
+    notices: list[str] = []
+    """What goes on and is as it should be, such as vectors of another model that are being built."""
 
 
 class IndexResult(Wire, frozen=True):

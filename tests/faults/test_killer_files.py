@@ -11,6 +11,7 @@ from lucastra_protocol.errors import LucAstraError
 from numpy.typing import NDArray
 
 from lucastrad.embeddings.cache import EmbeddingCache
+from lucastrad.embeddings.spaces import EmbeddingSpaces
 from lucastrad.indexing.worker import index_job, scan_job
 from lucastrad.indexing.workspaces import WorkspaceService
 from lucastrad.types import Passage, VectorSpace
@@ -83,16 +84,18 @@ def root(tmp_path: Path) -> Path:
 
 @asynccontextmanager
 async def workspaces(tmp_path: Path, pool: FragilePool, embedder: FragileEmbedder) -> AsyncIterator[WorkspaceService]:
-    cache = EmbeddingCache(tmp_path / "embeddings", SPACE, max_bytes=1 << 24)
+    embeddings = EmbeddingSpaces(
+        embedder, lambda space: EmbeddingCache(tmp_path / "embeddings", space, max_bytes=1 << 24)
+    )
     service = WorkspaceService(
-        tmp_path / "home", pool=pool, embedder=embedder, cache=cache, rules_for=lambda _: ScanRules()
+        tmp_path / "home", pool=pool, builders=pool, embeddings=embeddings, rules_for=lambda _: ScanRules()
     )
     async with trio.open_nursery() as nursery:
         await nursery.start(service.run)
         with trio.fail_after(30):
             yield service
         nursery.cancel_scope.cancel()
-    cache.close()
+    embeddings.close()
 
 
 @pytest.mark.parametrize("death", [WorkerDied, JobTimeout, MemoryError, RecursionError])

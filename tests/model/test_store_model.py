@@ -1,7 +1,8 @@
 """The workspace store against a twin that is a dictionary.
 
-Whatever order commits, deletions, embeddings, checkpoints, lost files and restarts come in: searches find
-what the twin holds, nothing deleted comes back, and no chunk whose vector is in the cache is embedded again.
+Whatever order commits, deletions, embeddings, checkpoints, lost files, restarts and changes of the vector space come
+in: searches find what the twin holds, nothing deleted comes back, no chunk whose vector is in the cache is embedded
+again, and what a vector search finds before a change of the space it finds after it.
 """
 
 import shutil
@@ -21,15 +22,17 @@ from lucastrad.storage.keywords import Field
 from lucastrad.text.words import terms
 from lucastrad.types import Chunk, FileState, Stat, VectorSpace
 
-SPACE = VectorSpace("local", "model-test", 16)
+SPACES = [VectorSpace("local", "model-test", 16), VectorSpace("local", "model-test", 8), VectorSpace("b", "other", 16)]
+GONE = VectorSpace("retired", "model", 4)
+"""A space that no query can be embedded in, once another one is configured."""
 PATHS = st.sampled_from(["a.py", "b.py", "pkg/a.py", "pkg/c.py", "pkg/sub/d.py"])
 WORDS = ["apple", "banana", "cherry", "damson", "elder"]
 TEXTS = st.lists(st.sampled_from(WORDS), min_size=1, max_size=4)
 
 
-def vector_of(text: str) -> np.ndarray:
+def vector_of(text: str, space: VectorSpace) -> np.ndarray:
     seed = int.from_bytes(text.encode()[:8].ljust(8, b"\0"), "little")
-    vector = np.random.default_rng(seed).standard_normal(SPACE.dimensions).astype(np.float32)
+    vector = np.random.default_rng([seed, len(space.identity)]).standard_normal(space.dimensions).astype(np.float32)
     return vector / np.linalg.norm(vector)
 
 
@@ -54,14 +57,39 @@ class StoreMachine(RuleBasedStateMachine):
     def open(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="lucastra-model-"))
         self.files: dict[str, list[str]] = {}
-        self.embedded_keys: set[bytes] = set()
+        self.embedded_keys: set[tuple[VectorSpace, bytes]] = set()
+        self.space = SPACES[0]
+        self.findable: set[int] = set()
+        """Chunks that a vector search must find, as long as they exist."""
+        self.caches: dict[VectorSpace, EmbeddingCache] = {}
         self.reopen()
 
+    def cache_of(self, space: VectorSpace) -> EmbeddingCache:
+        if space not in self.caches:
+            self.caches[space] = EmbeddingCache(self.folder / "embeddings", space, max_bytes=1 << 24)
+        return self.caches[space]
+
     def reopen(self) -> None:
-        self.cache = EmbeddingCache(self.folder / "embeddings", SPACE, max_bytes=1 << 24)
-        self.store = WorkspaceStore(self.folder / "store", SPACE, self.cache)
+        self.store = WorkspaceStore(
+            self.folder / "store",
+            self.space,
+            self.cache_of(self.space),
+            cache_of=lambda space: None if space == GONE else self.cache_of(space),
+        )
         assert self.store.replay_vectors() == 0
         self.store.publish()
+
+    def close(self) -> None:
+        self.store.close()
+        self.close_caches()
+
+    def close_caches(self) -> None:
+        for cache in self.caches.values():
+            cache.close()
+        self.caches.clear()
+
+    def existing_ids(self) -> set[int]:
+        return {chunk for chunk, _ in self.store.catalog.chunk_keys()}
 
     @rule(path=PATHS, texts=TEXTS)
     def index(self, path: str, texts: list[str]) -> None:
@@ -88,36 +116,60 @@ class StoreMachine(RuleBasedStateMachine):
         if not pending:
             return
         first = {chunk.key: row for row, chunk in reversed(list(enumerate(pending)))}
-        known = self.cache.get(list(first))
+        known = self.cache_of(self.space).get(list(first))
         missing = [row for key, row in first.items() if key not in known]
-        new_keys = {pending[row].key for row in missing}
+        new_keys = {(self.space, pending[row].key) for row in missing}
         assert not new_keys & self.embedded_keys, "a vector that is in the cache was embedded again"
         self.embedded_keys |= new_keys
-        rows = np.stack([vector_of(chunk.text) for chunk in pending])
-        self.store.embed([c.id for c in pending], [c.key for c in pending], rows, new=missing)
+        rows = np.stack([vector_of(chunk.text, self.space) for chunk in pending])
+        ids = [chunk.id for chunk in pending]
+        self.store.embed(ids, [c.key for c in pending], rows, new=missing)
+        if self.store.served.space == self.space:
+            self.findable |= set(ids)
 
-    @rule(force=st.booleans())
-    def checkpoint(self, force: bool) -> None:
-        self.store.checkpoint(force=force)
+    @rule(space=st.sampled_from([*SPACES, GONE]), crash=st.booleans())
+    def change_the_space(self, space: VectorSpace, crash: bool) -> None:
+        if crash:
+            self.kill()
+        else:
+            self.close()
+        if self.store.served.space == GONE != space:
+            self.findable.clear()
+        self.space = space
+        self.reopen()
+
+    @rule()
+    def complete_the_space(self) -> None:
+        if not self.store.catalog.pending(0, 1):
+            before = self.store.replaced
+            assert self.store.space_complete() == before
+            assert self.store.served.space == self.space
+            assert self.store.replaced is None
+            self.findable = self.existing_ids()
+
+    @rule(all_rows=st.booleans())
+    def save(self, all_rows: bool) -> None:
+        self.store.save(all_rows=all_rows)
 
     @rule()
     def restart(self) -> None:
-        self.store.close()
-        self.cache.close()
+        self.close()
         self.reopen()
 
     @rule()
     def crash(self) -> None:
-        """A kill: nothing is saved on the way out, so the derived indexes are behind the catalog."""
+        self.kill()
+        self.reopen()
+
+    def kill(self) -> None:
+        """Nothing is saved on the way out, so the derived indexes are behind the catalog."""
         self.store.keywords.close()
         self.store.catalog.close()
-        self.cache.close()
-        self.reopen()
+        self.close_caches()
 
     @rule(name=st.sampled_from(["keywords", "vectors"]))
     def lose_a_derived_index(self, name: str) -> None:
-        self.store.close()
-        self.cache.close()
+        self.close()
         shutil.rmtree(self.folder / "store" / name)
         self.reopen()
 
@@ -132,15 +184,23 @@ class StoreMachine(RuleBasedStateMachine):
         assert len(found) == len(chunks), "a deleted chunk was found"
 
     @rule(word=st.sampled_from(WORDS))
-    def vector_search_finds_exactly_what_was_embedded(self, word: str) -> None:
-        pending = {chunk.id for chunk in self.store.catalog.pending(0, 1000)}
-        found = self.store.vectors.search(vector_of(word), 100)
-        chunks = self.store.catalog.chunks([chunk for chunk, _ in found])
+    def vector_search_finds_what_was_embedded(self, word: str) -> None:
+        served = self.store.served
+        found = [chunk for chunk, _ in served.index.search(vector_of(word, served.space), 1000)]
+        chunks = self.store.catalog.chunks(found)
         assert len(found) == len(chunks), "a deleted chunk was found"
-        expected = sum(len(texts) for texts in self.files.values()) - len(pending)
-        assert len(found) == expected
-        if found and any(c.text == word for c in chunks.values()):
-            assert chunks[found[0][0]].text == word
+        assert set(found) >= self.findable & self.existing_ids()
+        if self.store.replaced is None:
+            pending = {chunk.id for chunk in self.store.catalog.pending(0, 1000)}
+            assert set(found) >= self.existing_ids() - pending
+        if found and any(chunk.text == word for chunk in chunks.values()):
+            assert chunks[found[0]].text == word
+
+    @invariant()
+    def only_the_indexes_that_are_needed_are_there(self) -> None:
+        if hasattr(self, "store"):
+            needed = {self.space.identity, self.store.served.space.identity}
+            assert {path.stem for path in (self.folder / "store" / "vectors").iterdir()} <= needed
 
     @invariant()
     def the_catalog_holds_what_the_twin_holds(self) -> None:
@@ -153,8 +213,7 @@ class StoreMachine(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         if hasattr(self, "store"):
-            self.store.close()
-            self.cache.close()
+            self.close()
             shutil.rmtree(self.folder)
 
 

@@ -78,6 +78,7 @@ def status(result: StatusResult) -> Report:
     problems = [*result.problems, *(f"{w.root}: {problem}" for w in result.workspaces for problem in w.problems)]
     if problems:
         blocks.append(_problems(problems))
+    blocks += _notices(result.workspaces)
     fields = {name: getattr(result, name) for name in result.__struct_fields__}
     return Report({"running": True, **fields}, blocks)
 
@@ -94,7 +95,7 @@ def workspaces(result: WorkspacesResult) -> Report:
     blocks: list[Block] = [_workspaces(result.workspaces)]
     if problems := [f"{w.root}: {problem}" for w in result.workspaces for problem in w.problems]:
         blocks.append(_problems(problems))
-    return Report(result, blocks)
+    return Report(result, blocks + _notices(result.workspaces))
 
 
 def _workspaces(entries: Sequence[WorkspaceStatus]) -> Table:
@@ -127,6 +128,11 @@ def _state(entry: WorkspaceStatus) -> str:
 
 def _problems(problems: Sequence[str]) -> Lines:
     return Lines([f"problem: {printable_line(problem)}" for problem in problems])
+
+
+def _notices(entries: Sequence[WorkspaceStatus]) -> list[Block]:
+    lines = [printable_line(f"{entry.root}: {notice}") for entry in entries for notice in entry.notices]
+    return [Lines(lines)] if lines else []
 
 
 def index(result: IndexResult) -> Report:

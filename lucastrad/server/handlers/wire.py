@@ -108,4 +108,5 @@ def workspace_to_wire(report: domain.WorkspaceReport) -> wire.WorkspaceStatus:
         index_seconds=report.index_seconds,
         store_bytes=report.store_bytes,
         problems=[text_to_wire(problem) for problem in report.problems],
+        notices=[text_to_wire(notice) for notice in report.notices],
     )

@@ -218,6 +218,23 @@ def test_status_on_a_terminal_names_every_workspace_and_problem() -> None:
         assert "problem: /projects/project: watching by polling" in text
 
 
+def test_status_tells_what_goes_on_without_calling_it_a_problem() -> None:
+    entry = workspace("/projects/project", notices=["vectors of b replace those of a: 3 of 12"])
+    for report in (reports.workspaces(wire.WorkspacesResult(workspaces=[entry])), _status_of(entry)):
+        assert plain(report).splitlines()[-1] == "/projects/project: vectors of b replace those of a: 3 of 12"
+        assert "problem" not in plain(report)
+
+
+def _status_of(entry: wire.WorkspaceStatus) -> reports.Report:
+    model = wire.ModelStatus(provider="local", model="b", dimensions=8)
+    return reports.status(
+        wire.StatusResult(
+            daemon_version="1", pid=1, uptime_seconds=1, home="/h", memory_bytes=1, clients=1, embeddings=model,
+            workspaces=[entry],
+        )
+    )  # fmt: skip
+
+
 # --- text of others ------------------------------------------------------------------------------
 
 

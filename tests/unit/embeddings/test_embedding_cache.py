@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from lucastra_protocol.errors import ErrorCode, LucAstraError
 from numpy.typing import NDArray
 
-from lucastrad.embeddings.cache import EmbeddingCache, passage_key
+from lucastrad.embeddings.cache import EmbeddingCache, passage_key, verify_cache
 from lucastrad.types import Passage, VectorSpace
 
 SPACE = VectorSpace("local", "test", 8)
@@ -112,6 +113,28 @@ def test_spaces_do_not_share_vectors(tmp_path: Path) -> None:
     assert [len(cache) for cache in caches] == [1, 0, 0, 0]
     for cache in caches:
         cache.close()
+
+
+@pytest.mark.parametrize("length", [0, 7, 9])
+def test_a_vector_of_another_length_is_refused_and_with_it_its_batch(cache: EmbeddingCache, length: int) -> None:
+    with pytest.raises(LucAstraError, match="not mixed") as refused:
+        cache.put([(key(1), vector(1)), (key(2), np.zeros(length, np.float32))])
+    assert refused.value.code == ErrorCode.SPACE_MISMATCH
+    assert cache.get([key(1), key(2)]) == {}
+
+
+def test_its_check_counts_rows_and_names_damage(cache: EmbeddingCache, tmp_path: Path) -> None:
+    assert verify_cache(tmp_path / "none", SPACE) == (0, [])
+    cache.put((key(n), vector(n)) for n in range(300))
+    assert verify_cache(tmp_path, SPACE) == (300, [])  # beside whoever has it open
+    with closing(sqlite3.connect(file_of(tmp_path), isolation_level=None)) as connection:
+        connection.execute("UPDATE vectors SET vector = zeroblob(36) WHERE key < ?", (key(2),))
+    assert verify_cache(tmp_path, SPACE) == (300, ["2 of 300 vectors fail their checksum"])
+    cache.close()
+    data = bytearray(file_of(tmp_path).read_bytes())
+    data[4096:8192] = b"\xa5" * 4096
+    file_of(tmp_path).write_bytes(data)
+    assert verify_cache(tmp_path, SPACE)[1]
 
 
 @given(PASSAGES, PASSAGES)

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lucastrad.embeddings.static import SPACE, StaticModel
-from lucastrad.types import Passage
+from lucastrad.embeddings.static import SPACE, TRUNCATED, StaticModel
+from lucastrad.types import Passage, VectorSpace
 
 RETRY = Passage("net/retry.py", "retry_with_backoff", "def retry_with_backoff(call):\n    time.sleep(2 ** attempt)\n")
 TOTAL = Passage(
@@ -19,9 +19,9 @@ PASSAGES = [RETRY, TOTAL, PARSE]
 
 
 @cache
-def _shared() -> StaticModel:
+def _shared(dimensions: int = SPACE.dimensions) -> StaticModel:
     """Maps the half-precision table, which loads at once."""
-    return StaticModel.load(for_passages=False)
+    return StaticModel.load(for_passages=False, dimensions=dimensions)
 
 
 @pytest.fixture
@@ -62,6 +62,7 @@ def test_no_passages_are_no_vectors(model: StaticModel) -> None:
     assert model.embed_passages([]).shape == (0, SPACE.dimensions)
 
 
+@pytest.mark.parametrize("dimensions", [SPACE.dimensions, *(space.dimensions for space in TRUNCATED)])
 @pytest.mark.parametrize(
     ("question", "answer"),
     [
@@ -71,7 +72,8 @@ def test_no_passages_are_no_vectors(model: StaticModel) -> None:
         ("parseConfig", PARSE),
     ],
 )
-def test_a_question_is_nearer_to_its_answer_than_to_others(model: StaticModel, question: str, answer: Passage) -> None:
+def test_a_question_is_nearer_to_its_answer_than_to_others(question: str, answer: Passage, dimensions: int) -> None:
+    model = _shared(dimensions)
     cosines = model.embed_passages(PASSAGES) @ model.embed_query(question)
     assert PASSAGES[int(np.argmax(cosines))] == answer
 
@@ -79,3 +81,12 @@ def test_a_question_is_nearer_to_its_answer_than_to_others(model: StaticModel, q
 def test_the_spelling_of_an_identifier_does_not_matter(model: StaticModel) -> None:
     spelled = [model.embed_query(name) for name in ("parse_config", "parseConfig", "ParseConfig", "PARSE_CONFIG")]
     assert all(np.allclose(spelled[0], other, atol=1e-6) for other in spelled)
+
+
+@pytest.mark.parametrize("space", TRUNCATED)
+def test_shorter_vectors_are_the_beginning_of_longer_ones_brought_to_length_one(space: VectorSpace) -> None:
+    cut = _shared().embed_passages(PASSAGES)[:, : space.dimensions]
+    expected = cut / np.linalg.norm(cut, axis=1, keepdims=True)
+    assert np.allclose(_shared(space.dimensions).embed_passages(PASSAGES), expected, atol=1e-6)
+    assert _shared(space.dimensions).embed_query("parse config").shape == (space.dimensions,)
+    assert not _shared(space.dimensions).embed_query("?!").any()
