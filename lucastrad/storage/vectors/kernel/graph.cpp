@@ -216,25 +216,29 @@ Hits Graph::search(const float* vector, std::size_t limit, std::size_t ef, Eligi
     const Entry from = entry();
     if (from.row == kNone) return {};
     rows_->rotation().prepare(vector, scratch.query);
-    const std::size_t rows = size();
-    std::size_t wanted = rows_->alive();
-    if (eligible) {
-        wanted = 0;
-        for (std::size_t word = 0; word * 64 < rows; ++word)
-            wanted += static_cast<std::size_t>(std::popcount(rows_->alive_word(word) & eligible.word(word)));
-    }
-    if (wanted == 0) return {};
+    // Rows that are not linked yet count too, here and in `wanted`: neither may hide that a linked one is dead.
+    const std::size_t rows = rows_->size(), dead = rows_->dead();
+    limit = std::min(limit, rows);
+    ef = std::clamp<std::size_t>(ef, std::max<std::size_t>(limit, 1), rows);
     const std::uint32_t start = descend(scratch.query, from, 0);
-    ef = std::max(ef, limit);
-    if (wanted >= rows) {
+    if (dead == 0 && !eligible) {
         search_level(scratch.query, start, 0, ef, scratch);
         const Pool& pool = scratch.pool;
         const std::size_t count = std::min(pool.size, Rows::pool_size(limit));
         scratch.candidates.clear();
         for (std::size_t i = 0; i < count; ++i)
             scratch.candidates.push_back({pool.items[i].score, pool.items[i].row & ~Pool::kFollowed});
+        // A row can be born dead and linked while this search is on its way.
+        std::erase_if(scratch.candidates, [this](const Candidate& each) { return !rows_->is_alive(each.row); });
         return rows_->rerank(scratch.query, scratch.candidates, limit);
     }
+    std::size_t wanted = rows - std::min(dead, rows);
+    if (eligible) {
+        wanted = 0;
+        for (std::size_t word = 0; word * 64 < rows; ++word)
+            wanted += static_cast<std::size_t>(std::popcount(rows_->alive_word(word) & eligible.word(word)));
+    }
+    if (wanted == 0) return {};
     Best best(Rows::pool_size(limit));
     const std::size_t widened = std::min(kWiden * ef, ef * rows / wanted + 1);
     search_level(scratch.query, start, 0, widened, scratch, &best, eligible);
@@ -315,8 +319,13 @@ std::size_t Graph::choose(std::span<const Candidate> candidates, std::size_t cou
             simd_level.dot_range(scratch.as_query.data(), 128 * sum, scratch.chosen_rows.data(), bytes, size, scores);
             // Half the squared distance of two codes is their squared length less their inner product.
             const float to_new = length - static_cast<float>(candidate.score);
-            const float nearest = length - static_cast<float>(*std::max_element(scores, scores + size));
+            const std::int32_t* const closest = std::max_element(scores, scores + size);
+            const float nearest = length - static_cast<float>(*closest);
             if (nearest * kAlpha < to_new) continue;
+            // One of several equal rows is enough: more than there are links would be an island of their own.
+            if (std::memcmp(scratch.chosen_rows.data() + static_cast<std::size_t>(closest - scores) * bytes, row,
+                            bytes) == 0)
+                continue;
         }
         std::memcpy(scratch.chosen_rows.data() + size * bytes, row, bytes);
         chosen[size++] = candidate.row;
@@ -345,8 +354,9 @@ void Graph::add_link(std::uint32_t from, std::uint32_t to, std::int32_t score, s
     candidates.clear();
     candidates.push_back({score, to});
     for (std::size_t i = 0; i < most; ++i) candidates.push_back({scores[i], others[i]});
+    // Of equal rows the newest: it links to those before it, so that all stay within reach.
     std::sort(candidates.begin(), candidates.end(), [](const Candidate& a, const Candidate& b) {
-        return a.score != b.score ? a.score > b.score : a.row < b.row;
+        return a.score != b.score ? a.score > b.score : a.row > b.row;
     });
     Link chosen[2 * kMaxM];
     const std::size_t count = choose(candidates, most, scratch, chosen);

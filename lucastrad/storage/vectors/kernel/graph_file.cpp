@@ -102,8 +102,7 @@ Header checked_header(std::span<const std::byte> file) {
         if (header.offsets[i] != end) throw std::invalid_argument("the graph file's header contradicts itself");
         end = (header.offsets[i] + header.sizes[i] + kPage - 1) / kPage * kPage;
     }
-    if (file.size() < header.offsets[kSections - 1] + header.sizes[kSections - 1])
-        throw std::invalid_argument("the graph file is cut short");
+    if (file.size() != end) throw std::invalid_argument("the graph file is cut short, or has grown");
     return header;
 }
 
@@ -154,7 +153,9 @@ std::unique_ptr<Graph> Graph::open(const std::string& path, int vectors, std::si
     if (vectors >= 0) {
         if (::fstat(vectors, &info) != 0) throw std::system_error(errno, std::generic_category(), path);
         const auto length = static_cast<std::size_t>(info.st_size);
-        if (length < offset || stride == 0 || (length - offset) / stride < header.rows)
+        const std::size_t vector = header.dimensions * sizeof(float);
+        if (length < offset || length - offset < vector || stride == 0 ||
+            (length - offset - vector) / stride < header.rows - 1)
             throw std::invalid_argument("the file of vectors is cut short");
         graph->rows_->map_vectors(vectors, offset, stride);
     }

@@ -58,9 +58,12 @@ nb::tuple result(Hits hits) {
     return nb::make_tuple(array(std::move(hits.rows), {count}), array(std::move(hits.scores), {count}));
 }
 
+constexpr std::size_t kMaxBatchResults = std::size_t{1} << 32;
+
 // `one(i)` for each query, on so many threads; the first error ends it.
 template <typename One>
 nb::tuple batch(std::size_t queries, std::size_t limit, std::size_t threads, One one) {
+    expect(limit <= kMaxBatchResults / std::max<std::size_t>(queries, 1), "limit is too large");
     std::vector<std::uint32_t> rows(queries * limit, kNone);
     std::vector<float> scores(queries * limit, -std::numeric_limits<float>::infinity());
     {
@@ -84,7 +87,12 @@ nb::tuple batch(std::size_t queries, std::size_t limit, std::size_t threads, One
             }
         };
         std::vector<std::thread> helpers;
-        for (std::size_t i = 1; i < std::min(threads, queries); ++i) helpers.emplace_back(work);
+        threads = std::min<std::size_t>({threads, queries, std::max(1u, std::thread::hardware_concurrency())});
+        try {
+            for (std::size_t i = 1; i < threads; ++i) helpers.emplace_back(work);
+        } catch (const std::system_error&) {
+            // No more threads are to be had: those that are there do it all.
+        }
         work();
         for (std::thread& helper : helpers) helper.join();
         if (error) std::rethrow_exception(error);
@@ -143,14 +151,14 @@ NB_MODULE(_kernel, m) {
                 const nb::gil_scoped_release released;
                 self.append(vectors.data(), alive ? alive->data() : nullptr, vectors.shape(0));
             },
-            "vectors"_a, "alive"_a = nb::none())
+            "vectors"_a.noconvert(), "alive"_a.noconvert() = nb::none())
         .def(
             "kill",
             [](Rows& self, const Input<std::uint32_t, 1>& rows) {
                 const nb::gil_scoped_release released;
                 return self.kill({rows.data(), rows.shape(0)});
             },
-            "rows"_a)
+            "rows"_a.noconvert())
         .def_prop_ro("dimensions", &Rows::dimensions)
         .def_prop_ro("alive", &Rows::alive)
         .def("alive_mask",
@@ -184,7 +192,8 @@ NB_MODULE(_kernel, m) {
                 }
                 return result(std::move(hits));
             },
-            "query"_a, "limit"_a, nb::kw_only(), "eligible"_a = nb::none(), "sign_candidates"_a = 0)
+            "query"_a.noconvert(), "limit"_a, nb::kw_only(), "eligible"_a.noconvert() = nb::none(),
+            "sign_candidates"_a = 0)
         .def(
             "scan_rows",
             [](const Rows& self, const Input<float, 1>& query, std::size_t limit, const Input<std::uint32_t, 1>& rows) {
@@ -196,7 +205,7 @@ NB_MODULE(_kernel, m) {
                 }
                 return result(std::move(hits));
             },
-            "query"_a, "limit"_a, "rows"_a)
+            "query"_a.noconvert(), "limit"_a, "rows"_a.noconvert())
         .def(
             "scan_batch",
             [](const Rows& self, const Input<float, 2>& queries, std::size_t limit, std::size_t threads) {
@@ -205,7 +214,7 @@ NB_MODULE(_kernel, m) {
                     return self.scan(queries.data() + i * self.dimensions(), limit, {}, 0);
                 });
             },
-            "queries"_a, "limit"_a, nb::kw_only(), "threads"_a = 1)
+            "queries"_a.noconvert(), "limit"_a, nb::kw_only(), "threads"_a = 1)
         .def("__len__", &Rows::size);
 
     nb::class_<Graph>(m, "Graph")
@@ -221,7 +230,7 @@ NB_MODULE(_kernel, m) {
                 const nb::gil_scoped_release released;
                 self.save(path, ids.data());
             },
-            "path"_a, "ids"_a)
+            "path"_a, "ids"_a.noconvert())
         .def("verify", &Graph::verify, nb::call_guard<nb::gil_scoped_release>())
         .def_prop_ro("rows", &Graph::rows)
         .def_prop_ro("ids",
@@ -242,7 +251,7 @@ NB_MODULE(_kernel, m) {
                 }
                 return result(std::move(hits));
             },
-            "query"_a, "limit"_a, "ef"_a, nb::kw_only(), "eligible"_a = nb::none())
+            "query"_a.noconvert(), "limit"_a, "ef"_a, nb::kw_only(), "eligible"_a.noconvert() = nb::none())
         .def(
             "search_batch",
             [](const Graph& self, const Input<float, 2>& queries, std::size_t limit, std::size_t ef,
@@ -252,6 +261,6 @@ NB_MODULE(_kernel, m) {
                     return self.search(queries.data() + i * self.rows()->dimensions(), limit, ef, {});
                 });
             },
-            "queries"_a, "limit"_a, "ef"_a, nb::kw_only(), "threads"_a = 1)
+            "queries"_a.noconvert(), "limit"_a, "ef"_a, nb::kw_only(), "threads"_a = 1)
         .def("__len__", &Graph::size);
 }

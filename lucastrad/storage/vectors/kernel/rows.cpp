@@ -11,6 +11,7 @@ namespace lucastra {
 namespace {
 
 constexpr std::size_t kMaxCapacity = std::size_t{1} << 30;
+constexpr std::size_t kMaxStride = std::size_t{1} << 20;
 constexpr std::size_t kWord = 64;  // rows that one word of a bitmap speaks of
 constexpr std::size_t kSampledWords = 256;
 constexpr int kSparse = 24;  // so few rows of a word are compared one by one
@@ -34,8 +35,9 @@ Query& query_of_this_thread() {
 
 void Best::shrink() {
     const auto kth = candidates_.begin() + static_cast<std::ptrdiff_t>(count_ - 1);
-    std::nth_element(candidates_.begin(), kth, candidates_.end(),
-                     [](const Candidate& a, const Candidate& b) { return a.score > b.score; });
+    std::nth_element(candidates_.begin(), kth, candidates_.end(), [](const Candidate& a, const Candidate& b) {
+        return a.score != b.score ? a.score > b.score : a.row < b.row;
+    });
     threshold_ = kth->score;
     candidates_.resize(count_);
 }
@@ -65,8 +67,7 @@ Rows::Rows(std::size_t dimensions, std::size_t size, const std::uint8_t* codes, 
       codes_(codes),
       signs_(signs),
       alive_(std::max<std::size_t>(words_of(size), 1)),
-      size_(size),
-      alive_count_(size) {
+      size_(size) {
     alive_.grow(words_of(size));
     for (std::size_t row = 0; row < size; row += kWord)
         alive_.data()[row / kWord] = size - row >= kWord ? ~std::uint64_t{0} : (std::uint64_t{1} << (size - row)) - 1;
@@ -75,6 +76,8 @@ Rows::Rows(std::size_t dimensions, std::size_t size, const std::uint8_t* codes, 
 void Rows::map_vectors(int descriptor, std::size_t offset, std::size_t stride) {
     if (stride < dimensions() * sizeof(float) || offset % sizeof(float) != 0 || stride % sizeof(float) != 0)
         throw std::invalid_argument("the stride must hold a vector; offset and stride are multiples of 4");
+    if (offset > kMaxCapacity * kMaxStride || stride > kMaxStride)
+        throw std::invalid_argument("the offset or the stride is too large");
     vectors_ = FileMap(descriptor, offset + capacity_ * stride, true);
     vectors_offset_ = offset;
     vectors_stride_ = stride;
@@ -88,16 +91,16 @@ void Rows::append(const float* vectors, const bool* alive, std::size_t count) {
     own_codes_.grow((first + count) * rotation_.bytes());
     own_signs_.grow((first + count) * rotation_.words());
     alive_.grow(words_of(first + count));
-    std::size_t living = 0;
+    std::size_t dead = 0;
     for (std::size_t i = 0; i < count; ++i) {
         const std::size_t row = first + i;
         const bool lives = alive == nullptr || alive[i];
         rotation_.encode(vectors + i * dimensions(), own_codes_.data() + row * rotation_.bytes(),
                          own_signs_.data() + row * rotation_.words());
         if (lives) __atomic_fetch_or(alive_.data() + row / kWord, std::uint64_t{1} << (row % kWord), __ATOMIC_RELAXED);
-        living += lives;
+        dead += !lives;
     }
-    alive_count_.fetch_add(living, std::memory_order_relaxed);
+    dead_count_.fetch_add(dead, std::memory_order_relaxed);
     size_.store(first + count, std::memory_order_release);
 }
 
@@ -110,7 +113,7 @@ std::size_t Rows::kill(std::span<const std::uint32_t> rows) {
         const std::uint64_t bit = std::uint64_t{1} << (row % kWord);
         killed += (__atomic_fetch_and(alive_.data() + row / kWord, ~bit, __ATOMIC_RELAXED) & bit) != 0;
     }
-    alive_count_.fetch_sub(killed, std::memory_order_relaxed);
+    dead_count_.fetch_add(killed, std::memory_order_relaxed);
     return killed;
 }
 
@@ -133,6 +136,7 @@ void Rows::compare(const Query& query, std::span<const std::uint32_t> rows, Best
 Hits Rows::scan(const float* vector, std::size_t limit, Eligible eligible, std::size_t sign_candidates) const {
     Query& query = query_of_this_thread();
     rotation_.prepare(vector, query);
+    limit = std::min(limit, size());
     Best best(pool_size(limit));
     if (sign_candidates > 0) {
         compare(query, nearest_by_sign(query, std::max(sign_candidates, pool_size(limit)), eligible), best);
@@ -170,6 +174,7 @@ Hits Rows::scan_rows(const float* vector, std::size_t limit, std::span<const std
         if (row >= end) throw std::out_of_range("there is no such row");
         if (is_alive(row)) live.push_back(row);
     }
+    limit = std::min(limit, live.size());
     Best best(pool_size(limit));
     compare(query, live, best);
     return rerank(query, best.sorted(), limit);
@@ -181,21 +186,30 @@ std::vector<std::uint32_t> Rows::nearest_by_sign(const Query& query, std::size_t
     kept.resize(std::max(kept.size(), words * kWord));
     std::uint16_t* const distances = kept.data();
     simd().hamming_range(query.signs.data(), signs_, rotation_.words(), rows, distances);
-    // The distance that admits `count` rows is learned from every n-th word of rows.
-    const std::size_t step = (words + kSampledWords - 1) / kSampledWords;
+    std::size_t all = 0, inhabited = 0;
+    for (std::size_t word = 0; word < words; ++word) {
+        const std::uint64_t live = live_word(word, rows, eligible);
+        all += static_cast<std::size_t>(std::popcount(live));
+        inhabited += live != 0;
+    }
+    count = std::min(count, all);
+    if (count == 0) return {};
+    // The distance that admits `count` rows is learned from every n-th word that has any: those of one
+    // workspace, or what a merge has left, stand side by side.
+    const std::size_t step = (inhabited + kSampledWords - 1) / kSampledWords;
     std::vector<std::uint32_t> histogram(rotation_.bytes() + 1);
-    std::size_t sampled = 0, all = 0;
+    std::size_t sampled = 0, seen = 0;
     for (std::size_t word = 0; word < words; ++word) {
         std::uint64_t live = live_word(word, rows, eligible);
-        all += static_cast<std::size_t>(std::popcount(live));
-        if (word % step != 0) continue;
+        if (live == 0 || seen++ % step != 0) continue;
         sampled += static_cast<std::size_t>(std::popcount(live));
         for (; live != 0; live &= live - 1)
             ++histogram[distances[word * kWord + static_cast<std::size_t>(std::countr_zero(live))]];
     }
-    const std::size_t needed = all == 0 ? 0 : std::min(sampled, count * sampled / all + 1);
+    const std::size_t needed = count == all ? sampled : std::min(sampled, count * sampled / all + 1);
     std::size_t limit = 0, found = histogram[0];
     while (found < needed) found += histogram[++limit];
+    if (count == all) limit = rotation_.bytes();
     std::vector<std::uint32_t> nearest;
     nearest.reserve(2 * count);
     for (std::size_t word = 0; word < words; ++word) {

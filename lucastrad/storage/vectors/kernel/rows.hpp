@@ -4,6 +4,7 @@
 // and never moves or changes afterwards; only its bit in `alive` can still be cleared.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -33,16 +34,17 @@ struct Candidate {
 class Eligible {
   public:
     Eligible() = default;
-    Eligible(const std::uint64_t* words, std::size_t count) : words_(words), count_(count) {}
-    explicit operator bool() const { return words_ != nullptr; }
+    Eligible(const std::uint64_t* words, std::size_t count) : words_(words), count_(count), some_(true) {}
+    explicit operator bool() const { return some_; }
     std::uint64_t word(std::size_t i) const {
-        if (words_ == nullptr) return ~std::uint64_t{0};
+        if (!some_) return ~std::uint64_t{0};
         return i < count_ ? words_[i] : 0;
     }
 
   private:
     const std::uint64_t* words_ = nullptr;
     std::size_t count_ = 0;
+    bool some_ = false;  // an empty bitmap has no address, and admits nothing
 };
 
 // The best `count` of the candidates pushed, in no order until `sorted`.
@@ -86,9 +88,16 @@ class Rows {
     std::size_t dimensions() const { return rotation_.dimensions(); }
     std::size_t capacity() const { return capacity_; }
     std::size_t size() const { return size_.load(std::memory_order_acquire); }
-    std::size_t alive() const { return alive_count_.load(std::memory_order_relaxed); }
+    std::size_t dead() const { return dead_count_.load(std::memory_order_relaxed); }
+    std::size_t alive() const {
+        const std::size_t rows = size();  // first: rows that come meanwhile may only add to the dead
+        return rows - std::min(rows, dead());
+    }
     bool is_alive(std::uint32_t row) const { return alive_word(row / 64) >> (row % 64) & 1; }
-    std::size_t memory_bytes() const { return own_codes_.bytes() + own_signs_.bytes() + alive_.bytes(); }
+    std::size_t memory_bytes() const {  // by `size`: how far the reserves have grown is the writer's to read
+        const std::size_t rows = size();
+        return (file_ != nullptr ? 0 : rows * (rotation_.bytes() + rotation_.words() * 8)) + rows / 8;
+    }
     bool has_vectors() const { return vectors_.data() != nullptr; }
     const float* vector(std::uint32_t row) const {
         return reinterpret_cast<const float*>(vectors_.data() + vectors_offset_ + row * vectors_stride_);
@@ -127,7 +136,7 @@ class Rows {
     std::size_t vectors_offset_ = 0;
     std::size_t vectors_stride_ = 0;
     std::atomic<std::size_t> size_{0};
-    std::atomic<std::size_t> alive_count_{0};
+    std::atomic<std::size_t> dead_count_{0};
 };
 
 }  // namespace lucastra
