@@ -32,7 +32,7 @@ POLICY = Policy(
     log_records=120,
     rewrite_records=40,
     segments=2,
-    search=Thresholds(scan_rows=30, sign_scan_rows=60, sign_candidates=50, passage_ef=80, question_ef=120),
+    search=Thresholds(scan_rows=30, sign_candidates=50, passage_ef=80, question_ef=120),
 )
 RECALL_FLOOR = 0.9
 SEEDS = st.integers(0, 1 << 16)

@@ -1,5 +1,6 @@
 """The daemon's side of a merge: what the job is told, and taking in what it built."""
 
+import secrets
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,7 +34,8 @@ class PlannedMerge:
     def of(cls, inputs: tuple[Part, ...], files: IndexFiles, policy: Policy) -> "PlannedMerge":
         """Of frozen logs and segments."""
         name = files.new_name("segment")
-        folder = files.folder / f"{name}.part"
+        # Of its own: the worker of a daemon that was killed may go on for a while, and names are given again.
+        folder = files.folder / f"{name}.{secrets.token_hex(4)}.part"
         alive = tuple(part.alive[: part.size].copy() for part in inputs)
         request = MergeRequest(
             str(folder),

@@ -63,6 +63,8 @@ class IndexFiles:
         except BaseException:
             self.discard(parts.active)
             raise
+        with disk_errors():
+            sync_folder(self.folder.parent)
         self._remove_strays(parts)
         return parts
 
@@ -80,6 +82,8 @@ class IndexFiles:
     def publish(self, parts: Parts) -> None:
         """Make `parts` what a reopened index consists of. Raises StoreUnavailable: it is not."""
         logs = [LogEntry(live.name, live.log.count) for live in parts.logs[:-1]]
+        with disk_errors():
+            sync_folder(self.folder)  # what the manifest names must be there before it
         manifests.save(
             self.folder,
             Manifest(

@@ -14,7 +14,7 @@ class Policy:
     """Thresholds of the index, in rows unless named otherwise."""
 
     seal_rows: int = 50_000
-    """Below this a graph is slower than comparing every row, and is not built."""
+    """A graph of fewer rows would save 0.1 ms a search, and its build takes seconds."""
     seal_rows_busy: int = 250_000
     """While files are being indexed, building graphs would take a core from them."""
     log_records: int = 1 << 20

@@ -15,36 +15,31 @@ import pytest
 from lucastra_protocol.errors import ErrorCode, LucAstraError
 from numpy.typing import NDArray
 from vector_case import (
+    SMALL,
     SPACE,
+    DamagedFiles,
     Killed,
+    built,
     clustered_rows,
     failing_disk,
+    found,
     full_disk,
     ids_from,
     kernels,
     nearest,
+    run_merge,
     unit_rows,
 )
 
 from lucastrad.storage.catalog import ChunkSpan
 from lucastrad.storage.sqlite import StoreUnavailable
 from lucastrad.storage.vectors.index import SegmentedIndex
-from lucastrad.storage.vectors.merge import merge_job
 from lucastrad.storage.vectors.native import Kernel
-from lucastrad.storage.vectors.planner import QueryKind, Thresholds
+from lucastrad.storage.vectors.planner import QueryKind
 from lucastrad.storage.vectors.policy import Policy
 from lucastrad.types import VectorSpace
 
 pytestmark = kernels
-
-SMALL = Policy(
-    seal_rows=100,
-    seal_rows_busy=100_000,
-    rewrite_records=64,
-    segments=2,
-    search=Thresholds(scan_rows=50, sign_scan_rows=50),
-)
-"""Graphs (or Annoy's trees) from 51 rows on."""
 
 
 @pytest.fixture(autouse=True)
@@ -62,18 +57,6 @@ def index(tmp_path: Path, kernel: Kernel | None) -> SegmentedIndex:
 def reopened(index: SegmentedIndex, tmp_path: Path, kernel: Kernel | None, policy: Policy = SMALL) -> SegmentedIndex:
     index.close()
     return SegmentedIndex(tmp_path, SPACE, kernel=kernel, policy=policy)
-
-
-def run_merge(index: SegmentedIndex) -> bool:
-    merge = index.plan_merge(busy=False)
-    if merge is None:
-        return False
-    index.finish_merge(merge, merge_job(merge.request))
-    return True
-
-
-def found(index: SegmentedIndex, limit: int = 1000, seed: int = 99) -> set[int]:
-    return {chunk for chunk, _ in index.search(unit_rows(1, seed)[0], limit, exact=True)}
 
 
 def test_the_nearest_come_first_across_segments_and_logs(index: SegmentedIndex) -> None:
@@ -333,66 +316,14 @@ def test_searches_go_on_beside_a_writer(index: SegmentedIndex) -> None:
 # --- damage, full disks, kills ----------------------------------------------------------------------
 
 
-def built(tmp_path: Path, kernel: Kernel | None) -> tuple[Path, set[int]]:
-    """A committed index of a segment, a frozen and an active log, with deletions in both."""
-    index = SegmentedIndex(tmp_path, SPACE, kernel=kernel, policy=SMALL)
-    rows = unit_rows(200)
-    index.add(ids_from(1, 150), rows[:150])
-    run_merge(index)
-    index.delete([ChunkSpan(5, 9)])
-    index.add(ids_from(151, 40), rows[150:190])
-    index.commit(3)
-    frozen = SegmentedIndex(tmp_path, SPACE, kernel=kernel, policy=Policy(log_records=45))
-    frozen.add(ids_from(191, 10), rows[190:])
-    frozen.delete([ChunkSpan(160, 165), ChunkSpan(100, 101)])
-    frozen.commit(4)
-    frozen.commit(5)
-    frozen.close()
-    index.close()
-    return tmp_path / SPACE.identity, set(range(1, 201)) - set(range(5, 10)) - set(range(160, 166)) - {100, 101}
-
-
-@pytest.mark.parametrize("name", ["manifest.json", "graph", "vectors.ann", "ids.npy", "frozen", "active"])
+@pytest.mark.parametrize("name", DamagedFiles.NAMES)
 def test_every_mutated_file_is_noticed(tmp_path: Path, kernel: Kernel | None, name: str) -> None:
     """No signal, no wrong hit: what was damaged is missing until the caller has replayed it."""
-    folder, expected = built(tmp_path, kernel)
-    logs = sorted(folder.glob("log-*"))
-    paths = {"manifest.json": folder / name, "frozen": logs[0], "active": logs[-1]}
-    path = paths.get(name) or next(folder.glob("segment-*")) / name
     if kernel is None and name == "graph":
         pytest.skip("there is none")
-    kept = tmp_path / "kept"
-    shutil.copytree(folder, kept)
-    good, rows = path.read_bytes(), unit_rows(200)
-    draw = random.Random(3)
+    damaged = DamagedFiles(tmp_path, kernel, name, random.Random(3))
     for _ in range(10):
-        at = draw.randrange(len(good))
-        data = bytearray(good)
-        if draw.random() < 0.5:
-            data[at] ^= 1 << draw.randrange(8)
-        elif draw.random() < 0.5:
-            data[at : at + 512] = draw.randbytes(min(512, len(good) - at))
-        else:
-            del data[at:]
-        path.write_bytes(bytes(data))
-        index = SegmentedIndex(tmp_path, SPACE, kernel=kernel, policy=SMALL)
-        assert index.reached == 0 if name not in {"active", "graph"} else index.reached in (0, 3, 4, 5)
-        hits = index.search(rows[3], 300, exact=True)
-        if index.reached == 5 or name != "active":
-            assert {chunk for chunk, _ in hits} <= expected
-        assert all(abs(rows[chunk - 1] @ rows[3] - score) < 1e-5 for chunk, score in hits)
-        index.delete([ChunkSpan(5, 9), ChunkSpan(160, 165), ChunkSpan(100, 101)])
-        missing = np.array(sorted(expected), np.int64)
-        index.add(missing, rows[missing - 1])
-        assert found(index) == expected
-        index.commit(6)
-        index.close()
-        again = SegmentedIndex(tmp_path, SPACE, kernel=kernel, policy=SMALL)
-        assert (found(again), again.reached) == (expected, 6)
-        assert [problem for problem in again.verify() if "graph" not in problem] == []
-        again.close()
-        shutil.rmtree(folder)
-        shutil.copytree(kept, folder, copy_function=shutil.copy)
+        damaged.check_next()
 
 
 def test_a_touched_but_unchanged_file_is_read_once_and_then_trusted_again(

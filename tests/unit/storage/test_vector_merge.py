@@ -21,7 +21,7 @@ from lucastrad.storage.vectors.planner import Thresholds
 from lucastrad.storage.vectors.policy import Policy
 from lucastrad.storage.vectors.segment import GRAPH, IDS, VECTORS
 
-POLICY = Policy(seal_rows=100, segments=2, search=Thresholds(scan_rows=50, sign_scan_rows=50))
+POLICY = Policy(seal_rows=100, segments=2, search=Thresholds(scan_rows=50))
 
 
 @pytest.fixture

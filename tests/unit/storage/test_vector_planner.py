@@ -15,9 +15,7 @@ from lucastrad.storage.vectors.planner import (
 from lucastrad.storage.vectors.policy import Compact, LogSize, Policy, RewriteLogs, Seal, SegmentSize, Work, choose
 
 QUESTION, PASSAGE = QueryKind.QUESTION, QueryKind.PASSAGE
-AT = Thresholds(
-    scan_rows=1000, sign_scan_rows=5000, sign_candidates=800, few_rows_share=0.25, passage_ef=96, question_ef=600
-)
+AT = Thresholds(scan_rows=1000, sign_candidates=800, few_rows_share=0.25, passage_ef=96, question_ef=600)
 
 
 @pytest.mark.parametrize(
@@ -26,10 +24,9 @@ AT = Thresholds(
         # Few rows: no graph is as fast as comparing all.
         (1000, None, True, QUESTION, False, 10, Scan()),
         (1000, None, True, PASSAGE, False, 10, Scan()),
-        # More: a passage walks the graph, a question is compared by signs as long as that is quick.
+        # More: the graph, walked wider for a question than for a passage.
         (1001, None, True, PASSAGE, False, 10, GraphSearch(96)),
-        (1001, None, True, QUESTION, False, 10, SignScan(800)),
-        (5001, None, True, QUESTION, False, 10, GraphSearch(600)),
+        (1001, None, True, QUESTION, False, 10, GraphSearch(600)),
         # Without a graph there is only the sign scan.
         (5001, None, False, PASSAGE, False, 10, SignScan(800)),
         # Exact means every row, however many.

@@ -11,8 +11,9 @@
 namespace lucastra {
 namespace {
 
-// Vamana's relaxation of the neighbour choice (Subramanya et al., 2019), on squared distances.
-constexpr float kAlpha = 1.1f;
+// Vamana's relaxation of the neighbour choice (Subramanya et al., 2019), on squared distances. 1.1 searches no faster
+// (100,000 rows) and loses two thirds of a quarter of rows that are nearly equal; at 1.05 nearly all of them are found.
+constexpr float kAlpha = 1.05f;
 constexpr std::size_t kMaxLevel = 12;
 constexpr std::size_t kMaxEfConstruction = 4096;
 constexpr std::size_t kWiden = 4;  // how far dead and ineligible rows may widen a search

@@ -1,0 +1,1 @@
+"""How the vector index compares with others on real code: `python -m benchmarks.vector_index`."""
