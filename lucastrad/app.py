@@ -28,6 +28,7 @@ from lucastrad.server.daemon import serve_clients
 from lucastrad.server.services import Services
 from lucastrad.storage.fs import ensure_private_folder
 from lucastrad.storage.lock import own_store
+from lucastrad.storage.vectors.policy import Policy
 from lucastrad.types import VectorSpace
 from lucastrad.workers import WorkerPool, default_size, open_pool
 from lucastrad.workspace.events import ListFolders
@@ -84,6 +85,7 @@ async def _serve(paths: Paths, configuration: Configuration, log: DaemonLog, *, 
                 embeddings=embeddings,
                 rules_for=lambda root: _rules(configuration.for_workspace(root)),
                 open_watcher=partial(_open_watcher, configuration),
+                policy=Policy(m=settings.vector_search.m, ef_construction=settings.vector_search.ef_construction),
             )
             search = SearchService(workspaces, embeddings)
 

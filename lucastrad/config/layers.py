@@ -283,8 +283,9 @@ def unknown_key(key: Key) -> str:
     return f"there is no key {shown[:80]}" + (f"; did you mean {close[0]}?" if close else "")
 
 
-UNREAD: frozenset[str] = frozenset({"llm", "providers", "conversation", "completion", "vector_search"}) | {
+UNREAD: frozenset[str] = frozenset({"llm", "providers", "conversation", "completion"}) | {
     "embeddings.provider", "embeddings.model", "embeddings.batch_size", "search.limit",
+    "vector_search.enabled", "vector_search.index_path", "vector_search.top_k",
 }  # fmt: skip
 """Sections and keys of the published schema that this version accepts and does not act on."""
 

@@ -101,7 +101,8 @@ class VectorSearchConfig(Section, frozen=True):
     top_k: Annotated[int, Meta(ge=1, le=1000)] = 5
     """Passages retrieved for an answer."""
     ef_construction: Annotated[int, Meta(ge=8, le=4096)] = 200
-    """HNSW: candidates kept while a vector is linked in. More is slower to build and recalls more."""
+    """HNSW: candidates kept while a vector is linked in. More is slower to build and recalls more. For segments that
+    are built after the daemon's next start; so is `m`."""
     m: Annotated[int, Meta(ge=4, le=128)] = 16
     """HNSW: links per vector and layer. More takes more memory and recalls more."""
 

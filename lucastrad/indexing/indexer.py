@@ -39,6 +39,7 @@ from lucastrad.indexing.worker import (
 )
 from lucastrad.storage.catalog import Counts, IndexedFile
 from lucastrad.storage.sqlite import StoreCorrupt, StoreUnavailable
+from lucastrad.storage.vectors.policy import Policy
 from lucastrad.types import FileState, Freshness, IndexProgress, WorkspaceReport, WorkspaceState
 from lucastrad.workers import Job, JobTimeout, WorkerDied, WorkerPool
 from lucastrad.workspace.events import ListFolders
@@ -99,6 +100,7 @@ class WorkspaceIndexer:
         pool: WorkerPool,
         builders: WorkerPool,
         embeddings: EmbeddingSpaces,
+        policy: Policy,
         rules: Callable[[], ScanRules],
         nested: Callable[[], Sequence[str]],
         open_watcher: OpenWatcher,
@@ -109,6 +111,7 @@ class WorkspaceIndexer:
         self._folder = folder
         self._pool = pool
         self._embeddings = embeddings
+        self._policy = policy
         self._backfill = Backfill(pool, embeddings, persist=self._persist, changed=self._after_change)
         self._rules = rules
         self._nested = nested
@@ -303,7 +306,9 @@ class WorkspaceIndexer:
     def _open(self) -> WorkspaceStore:
         spaces = self._embeddings
         space = spaces.configured.space
-        store = WorkspaceStore(self._folder, space, spaces.cache(space), cache_of=spaces.cache_if_usable)
+        store = WorkspaceStore(
+            self._folder, space, spaces.cache(space), cache_of=spaces.cache_if_usable, policy=self._policy
+        )
         try:
             lost = store.replay_vectors()
         except BaseException:

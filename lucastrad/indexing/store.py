@@ -28,6 +28,7 @@ from lucastrad.storage.sqlite import StoreCorrupt, StoreUnavailable, set_aside
 from lucastrad.storage.vectors.examining import ExaminedVectors, examine
 from lucastrad.storage.vectors.index import SegmentedIndex
 from lucastrad.storage.vectors.native import kernel_or_none
+from lucastrad.storage.vectors.policy import Policy
 from lucastrad.storage.vectors.protocol import IndexCondition, Merge, VectorIndex
 from lucastrad.types import StoredChunk, VectorSpace
 
@@ -61,7 +62,13 @@ class WorkspaceStore:
     """Writers take turns; readers never wait for them."""
 
     def __init__(
-        self, folder: Path, space: VectorSpace, cache: EmbeddingCache, *, cache_of: CacheOf = lambda space: None
+        self,
+        folder: Path,
+        space: VectorSpace,
+        cache: EmbeddingCache,
+        *,
+        cache_of: CacheOf = lambda space: None,
+        policy: Policy | None = None,
     ) -> None:
         """Open, or create; a damaged catalog is set aside and built anew by the next scan.
 
@@ -73,6 +80,7 @@ class WorkspaceStore:
         self.space = space
         self.catalog = self._open_catalog()
         self._cache = cache
+        self._policy = policy or Policy()
         self._lock = threading.Lock()
         self.replaced = self._enter_space(cache_of)
         """The space before, until every chunk has a vector in this one; None when there is none."""
@@ -80,14 +88,14 @@ class WorkspaceStore:
         cache_before = None if before is None else cache_of(before)
         self._discard_vectors(keep=[space] if before is None or cache_before is None else [space, before])
         self.keywords = KeywordIndex(folder / "keywords")
-        self.vectors = _open_vectors(folder, space)
+        self.vectors = self._open_vectors(space)
         self.served = ServedVectors(space, self.vectors)
         """What answers vector searches: take it once for a search. It is replaced as a whole."""
         self._replaced: _Replaced | None = None
         self._incomplete = False
         """Vectors that the catalog has noted did not get into the index: it must not claim to hold them."""
         if before is not None and cache_before is not None:
-            self._replaced = _Replaced(_open_vectors(folder, before), cache_before)
+            self._replaced = _Replaced(self._open_vectors(before), cache_before)
             self.served = ServedVectors(before, self._replaced.index)
         if max(self.keywords.reached, *(index.reached for index in self._indexes())) > self.catalog.seq():
             # The catalog was rebuilt under them: what they hold is of another life.
@@ -104,6 +112,10 @@ class WorkspaceStore:
             kept = set_aside(path, "damaged")
             _log.warning("catalog damaged (%s), kept as %s; the workspace is indexed anew", error, kept.name)
             return Catalog(path)
+
+    def _open_vectors(self, space: VectorSpace) -> VectorIndex:
+        """The index of a space; an empty one where its files are missing or damaged."""
+        return SegmentedIndex(_vectors_folder(self.folder), space, kernel=kernel_or_none(), policy=self._policy)
 
     # --- vector spaces ---------------------------------------------------------------------------
 
@@ -134,7 +146,7 @@ class WorkspaceStore:
         # An index of the new space that is left from some earlier time has missed deletions.
         self._discard_vectors(keep=[] if before is None else [before])
         if before is not None and before == noted.current and (cache := cache_of(before)) is not None:
-            index = _open_vectors(self.folder, before)
+            index = self._open_vectors(before)
             try:
                 self._replay(index, cache, self.catalog.embedded_after(index.reached))
                 index.commit(self.catalog.seq())
@@ -298,11 +310,6 @@ class WorkspaceStore:
 
 def _vectors_folder(folder: Path) -> Path:
     return folder / "vectors"
-
-
-def _open_vectors(folder: Path, space: VectorSpace) -> VectorIndex:
-    """The vector index of a space in a store's folder; an empty one where its files are missing or damaged."""
-    return SegmentedIndex(_vectors_folder(folder), space, kernel=kernel_or_none())
 
 
 def examine_vectors(folder: Path, space: VectorSpace) -> ExaminedVectors | None:

@@ -19,6 +19,7 @@ from lucastrad.embeddings.spaces import EmbeddingSpaces
 from lucastrad.indexing.indexer import OpenWatcher, WorkspaceIndexer
 from lucastrad.storage.fs import ensure_private_folder, publish, sync_folder
 from lucastrad.storage.sqlite import StoreCorrupt, StoreUnavailable, set_aside
+from lucastrad.storage.vectors.policy import Policy
 from lucastrad.types import FileReport, IndexOutcome, IndexProgress, WorkspaceReport
 from lucastrad.workers import WorkerPool
 from lucastrad.workspace.scanner import ScanRules
@@ -90,11 +91,13 @@ class WorkspaceService:
         embeddings: EmbeddingSpaces,
         rules_for: RulesFor,
         open_watcher: OpenWatcher = Watcher,
+        policy: Policy | None = None,
     ) -> None:
         self._home = home
         self._folder = home / "workspaces"
         self._pool = pool
         self._builders = builders
+        self._policy = policy or Policy()
         self._embeddings = embeddings
         self._rules_for = rules_for
         self._open_watcher = open_watcher
@@ -241,6 +244,7 @@ class WorkspaceService:
             pool=self._pool,
             builders=self._builders,
             embeddings=self._embeddings,
+            policy=self._policy,
             rules=lambda: self._rules_for(root),
             nested=lambda: [str(other) for other in self._running if other != root and other.is_relative_to(root)],
             open_watcher=self._open_watcher,

@@ -251,7 +251,7 @@ void damaged_and_foreign_files_are_refused() {
 
 void graphs_refuse_what_they_cannot_be() {
     const auto rows = std::make_shared<Rows>(8, 10);
-    for (const std::size_t m : {0u, 1u, 33u}) CHECK_THROWS(std::invalid_argument, Graph(rows, m, 100));
+    for (const std::size_t m : {0u, 1u, 129u}) CHECK_THROWS(std::invalid_argument, Graph(rows, m, 100));
     for (const std::size_t ef : {0u, 4097u}) CHECK_THROWS(std::invalid_argument, Graph(rows, 8, ef));
     const Graph graph(rows, 8, 100);
     const std::vector<float> query(8);

@@ -92,7 +92,7 @@ class Graph:
     """A hierarchical navigable small world graph (Malkov and Yashunin, 2018) over the rows of a `Rows`."""
 
     def __init__(self, rows: Rows, *, m: int = 16, ef_construction: int = 200) -> None:
-        """An empty graph: rows are searched once they are inserted. `m` is at most 32."""
+        """An empty graph: rows are searched once they are inserted. `m` is at most 128, `ef_construction` 4096."""
 
     @staticmethod
     def open(path: str, vectors: int, offset: int, stride: int, *, verify: bool) -> Graph:

@@ -364,7 +364,7 @@ def test_sizes_out_of_range(vectors: Floats) -> None:
     for dimensions, capacity in ((0, 1), (8193, 1), (8, 0), (8, 2**40)):
         with pytest.raises(ValueError, match="must be between"):
             Rows(dimensions, capacity)
-    for m, ef in ((0, 100), (1, 100), (33, 100), (8, 0), (8, 2**40)):
+    for m, ef in ((0, 100), (1, 100), (129, 100), (8, 0), (8, 2**40)):
         with pytest.raises(ValueError, match="must be between"):
             Graph(Rows(8, 8), m=m, ef_construction=ef)
     rows = rows_of(vectors[:5], capacity=6)

@@ -107,7 +107,7 @@ struct Graph::Scratch {
 
 Graph::Graph(std::shared_ptr<Rows> rows, std::size_t m, std::size_t ef_construction)
     : rows_(std::move(rows)), m_(m), ef_construction_(ef_construction) {
-    if (m < 2 || m > kMaxM) throw std::invalid_argument("m must be between 2 and 32");
+    if (m < 2 || m > kMaxM) throw std::invalid_argument("m must be between 2 and 128");
     if (ef_construction < 1 || ef_construction > kMaxEfConstruction)
         throw std::invalid_argument("ef_construction must be between 1 and 4096");
     const std::size_t capacity = rows_->capacity();

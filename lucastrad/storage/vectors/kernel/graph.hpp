@@ -21,7 +21,7 @@ namespace lucastra {
 
 class Graph {
   public:
-    static constexpr std::size_t kMaxM = 32;
+    static constexpr std::size_t kMaxM = 128;
 
     // Throws std::invalid_argument when m or ef_construction is out of range.
     Graph(std::shared_ptr<Rows> rows, std::size_t m, std::size_t ef_construction);
