@@ -2,12 +2,17 @@
 
 import os
 import secrets
+from contextlib import suppress
 from pathlib import Path
 
 
 def ensure_private_folder(folder: Path) -> None:
-    """Create `folder` and its parents; `folder` itself is 0700."""
+    """Create `folder` and its parents, durably; `folder` itself is 0700."""
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for made in missing:
+        with suppress(PermissionError):  # a parent that may be entered and not be read
+            sync_folder(made.parent)
     if folder.stat().st_mode & 0o077:
         folder.chmod(0o700)
 

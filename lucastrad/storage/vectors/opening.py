@@ -63,8 +63,6 @@ class IndexFiles:
         except BaseException:
             self.discard(parts.active)
             raise
-        with disk_errors():
-            sync_folder(self.folder.parent)
         self._remove_strays(parts)
         return parts
 
@@ -101,7 +99,6 @@ class IndexFiles:
         target = self.folder / name
         with disk_errors():
             folder.rename(target)
-            sync_folder(self.folder)
             files = {n: FileEntry(merged.crc, Stat.of((target / n).stat())) for n, merged in reply.files.items()}
         for file, merged in reply.files.items():
             if files[file].stat.size_bytes != merged.size_bytes:
