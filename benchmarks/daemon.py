@@ -24,16 +24,16 @@ _POLL_SECONDS = 0.005
 _IDLE_EXIT_MINUTES = "30"
 """A daemon whose benchmark was killed leaves by itself."""
 _TAIL_LINES = 10
+_LEFT_OUT = ("LUCASTRA_", "GIT_", "XDG_", "OMP_", "OPENBLAS_", "MKL_")
 
 
 class PrivateDaemon:
     """A daemon in a folder of its own; `open_daemon` makes one and ends it."""
 
     def __init__(self, folder: Path, run: Path) -> None:
-        # LUCASTRA_* would reconfigure it, and the user's git settings change what is ignored.
-        environment = {
-            name: value for name, value in os.environ.items() if not name.startswith(("LUCASTRA_", "GIT_", "XDG_"))
-        }
+        # LUCASTRA_* would reconfigure it, the user's git settings change what is ignored, and a benchmark's own limits
+        # on numeric libraries are not the daemon's.
+        environment = {name: value for name, value in os.environ.items() if not name.startswith(_LEFT_OUT)}
         environment |= {
             "HOME": str(folder),
             "LUCASTRA_HOME": str(folder / ".lucastra"),

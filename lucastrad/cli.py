@@ -72,7 +72,7 @@ def _parser() -> argparse.ArgumentParser:
     rebuild = commands.add_parser(
         "rebuild",
         help="build the search indexes anew; the daemon must be stopped",
-        description="Build the search indexes anew from what is stored of the files. Nothing is embedded again.",
+        description="Build the search indexes anew from what is stored of the files and of their embeddings.",
     )
     rebuild.add_argument("folders", nargs="*", type=Path, metavar="FOLDER", help="a workspace (default: all of them)")
     which = rebuild.add_mutually_exclusive_group()

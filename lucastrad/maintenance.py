@@ -119,12 +119,12 @@ def _examine_vectors(
         nonlocal detail
         try:
             index = examine_vectors(store.folder, space)
-        except (StoreCorrupt, ValueError, OSError) as error:
+            if index is None:
+                detail = "not there: where the daemon needs them, it takes them from the embedding cache"
+                return []
+            chunks, deleted = catalog.ledger(index.reached)
+        except (StoreCorrupt, StoreUnavailable, ValueError, OSError) as error:
             return [str(error)]
-        if index is None:
-            detail = "not there: where the daemon needs them, it takes them from the embedding cache"
-            return []
-        chunks, deleted = catalog.ledger(index.reached)
         held = index.ids[~covered(index.ids, sorted(deleted, key=lambda span: span.first))]
         noted = np.array([(chunk, seq) for chunk, seq in chunks], np.int64).reshape(-1, 2)
         expected = noted[(noted[:, 1] > 0) & (noted[:, 1] <= index.reached), 0]

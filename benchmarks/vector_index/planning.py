@@ -32,7 +32,14 @@ def planned(shelf: Shelf) -> None:
     step(f"{shelf.name}: the planner's own choice")
     for asked, kind in KINDS.items():
         choice = planner.plan(
-            planner.Thresholds(), rows=shelf.rows, eligible=None, graph=True, kind=kind, exact=False, limit=LIMIT
+            planner.Thresholds(),
+            rows=shelf.rows,
+            dead=0,
+            eligible=None,
+            graph=True,
+            kind=kind,
+            exact=False,
+            limit=LIMIT,
         )
         search = _carried_out(choice, sealed.graph)
         found, search_us = _timed(search, shelf.asked(asked), shelf.rounds)

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from itertools import groupby
 
+from benchmarks.vector_index import daemon_report
 from benchmarks.vector_index.planning import SIGN_TARGET
 from benchmarks.vector_index.results import Searched, VectorReport
 from benchmarks.vector_index.thresholds import suggestions
@@ -12,11 +13,12 @@ Table = list[str]
 
 def lines(report: VectorReport) -> list[str]:
     """The whole run."""
-    text = [
-        str(report.machine),
-        f"pinned to core {report.core}; instructions: {', '.join(report.cpu_levels)}; processor time, medians",
-        f"peers: {', '.join(report.versions)}",
-    ]
+    text = [str(report.machine), f"instructions: {', '.join(report.cpu_levels)}"]
+    if report.core is not None:
+        text += [
+            f"pinned to core {report.core}; processor time, medians",
+            f"peers: {', '.join(report.versions)}",
+        ]
     if report.quick:
         text.append("quick: fewer rows, peers, queries and rounds")
     text += _corpora(report)
@@ -36,7 +38,7 @@ def lines(report: VectorReport) -> list[str]:
     ):
         if rows := part(report):
             text += ["", *rows]
-    return text
+    return text + daemon_report.lines(report.daemons)
 
 
 def _corpora(report: VectorReport) -> Table:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from benchmarks.bars import Bar, Verdict
 from benchmarks.machine import Machine
+from benchmarks.vector_index.daemon_results import DaemonReport
 from benchmarks.vector_index.data import Asked
 
 
@@ -192,8 +193,8 @@ class VectorReport:
     """The whole run."""
 
     machine: Machine
-    core: int
-    """The one that the process was pinned to."""
+    core: int | None
+    """The one that the process was pinned to; None where only daemons were measured."""
     cpu_levels: list[str]
     quick: bool
     versions: list[str]
@@ -211,6 +212,7 @@ class VectorReport:
     planned: list[Planned] = field(default_factory=list)
     pathways: list[Pathway] = field(default_factory=list)
     filtered: list[Filtered] = field(default_factory=list)
+    daemons: list[DaemonReport] = field(default_factory=list)
     held: list[Held] = field(default_factory=list)
     verdicts: list[Verdict] = field(default_factory=list)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from benchmarks.errors import BenchmarkError
 from benchmarks.machine import Machine
-from benchmarks.vector_index import bars, data, libraries, planning, searching, upkeep
+from benchmarks.vector_index import bars, daemon_cell, daemon_report, data, libraries, planning, searching, upkeep
 from benchmarks.vector_index.data import Dataset
 from benchmarks.vector_index.indexes import Index, Int8Scan, Sealed, SignScan
 from benchmarks.vector_index.measure import pin
@@ -19,6 +19,7 @@ from benchmarks.vector_index.shelf import Shelf
 from lucastrad.storage.vectors import _kernel
 
 ROWS = {"10k": 10_000, "50k": 50_000, "100k": 100_000, "200k": 200_000, "400k": 400_000, "1m": 1_000_000}
+_DAEMON = "daemon"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +36,13 @@ class Cell:
         return f"{self.name}:{self.rows}:{self.dimensions}"
 
     def chosen(self, only: Sequence[str]) -> bool:
-        """Whether one of `only` names it: the first parts of its id, or nothing at all is asked for."""
-        return not only or any(f"{self.id}:".startswith(f"{one.strip().lower()}:") for one in only)
+        """Whether one of `only` names it."""
+        return named(self.id, only)
+
+
+def named(cell: str, only: Sequence[str]) -> bool:
+    """Whether one of `only` is the first parts of a cell's id, or nothing at all is asked for."""
+    return not only or any(f"{cell}:".startswith(f"{one.strip().lower()}:") for one in only)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,14 +103,27 @@ def cells(*, quick: bool, cache: Path) -> list[Cell]:
 
 
 def measure(cache: Path, scratch: Path, *, quick: bool, only: Sequence[str]) -> VectorReport:
-    """Run the chosen cells, pinned to one core. Raises BenchmarkError."""
+    """Run the chosen cells, all but the daemon's pinned to one core. Raises BenchmarkError."""
     chosen = [cell for cell in cells(quick=quick, cache=cache) if cell.chosen(only)]
-    if not chosen:
-        known = " ".join(cell.id for cell in cells(quick=quick, cache=cache))
-        raise BenchmarkError(f"no cell is named {', '.join(only)}; there are: {known}")
-    machine = Machine.here()
+    sizes = [] if quick else [size for size in daemon_cell.CHUNKS if named(f"{_DAEMON}:{size}", only)]
+    if not chosen and not sizes:
+        known = [cell.id for cell in cells(quick=quick, cache=cache)]
+        known += [] if quick else [f"{_DAEMON}:{size}" for size in daemon_cell.CHUNKS]
+        raise BenchmarkError(f"no cell is named {', '.join(only)}; there are: {' '.join(known)}")
+    report = VectorReport(Machine.here(), None, _kernel.cpu_levels(), quick, libraries.versions())
+    for size in sizes:  # first: a daemon has all cores
+        with tempfile.TemporaryDirectory(dir=scratch, ignore_cleanup_errors=True) as folder:
+            report.daemons.append(daemon_cell.measure(size, cache, Path(folder)))
+        report.verdicts += daemon_report.verdicts(report.daemons[-1])
+    if chosen:
+        _measure_pinned(cache, scratch, chosen, report)
+    return report
+
+
+def _measure_pinned(cache: Path, scratch: Path, chosen: Sequence[Cell], report: VectorReport) -> None:
+    quick = report.quick
     datasets = _datasets(cache, chosen, quick=quick)
-    report = VectorReport(machine, pin(), _kernel.cpu_levels(), quick, libraries.versions())
+    report.core = pin()
     effort = QUICK if quick else FULL
     report.corpora += [
         Corpus(size, found.real, len(found.rows), effort.queries, found.packages) for size, found in datasets.items()
@@ -116,7 +135,6 @@ def measure(cache: Path, scratch: Path, *, quick: bool, only: Sequence[str]) -> 
                 cell.run(shelf)
     report.held += bars.held(report)
     report.verdicts += bars.verdicts(report.held)
-    return report
 
 
 def _datasets(cache: Path, chosen: Sequence[Cell], *, quick: bool) -> dict[int, Dataset]:

@@ -66,7 +66,7 @@ _SCAN_SHARE = 0.002
 _MAX_PUBLISH_PAUSE = 4.0
 _QUEUE_AT_ONCE = 5_000
 _COUNT_SECONDS = 0.5
-_READS = frozenset({"reading", "reading the cache"})
+_READS = frozenset({"reading", "reading the cache", "planning a merge", "abandoning a merge"})
 
 
 class _Trouble(StrEnum):

@@ -1,7 +1,7 @@
 """One workspace's store: the catalog, and the two indexes derived from it.
 
 Invariant: the catalog commits first; an index that fails or is lost is replayed from it, and from
-the embedding cache, without embedding anything again. Blocking: call it from a thread.
+the embedding cache: only what that has evicted is embedded again. Blocking: call it from a thread.
 
 Each vector space has an index of its own. When the space changes, the index of the one before goes on answering
 (it receives deletions, nothing new) until every chunk has a vector in the new one; then it is removed.
@@ -11,7 +11,7 @@ import logging
 import shutil
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from lucastrad.embeddings.cache import EmbeddingCache
 from lucastrad.embeddings.protocol import fitting
 from lucastrad.indexing.analysis import chunk_terms, path_terms
 from lucastrad.storage.catalog import Catalog, ChunkSpan, Commit, IndexedFile
-from lucastrad.storage.fs import ensure_private_folder
+from lucastrad.storage.fs import ensure_private_folder, folder_bytes
 from lucastrad.storage.keywords import KeywordChunk, KeywordIndex
 from lucastrad.storage.sqlite import StoreCorrupt, StoreUnavailable, set_aside
 from lucastrad.storage.vectors.examining import ExaminedVectors, examine
@@ -92,8 +92,8 @@ class WorkspaceStore:
         self.served = ServedVectors(space, self.vectors)
         """What answers vector searches: take it once for a search. It is replaced as a whole."""
         self._replaced: _Replaced | None = None
-        self._incomplete = False
-        """Vectors that the catalog has noted did not get into the index: it must not claim to hold them."""
+        self._unadded = False
+        """Vectors that the catalog has noted did not get into the index (yet): it must not claim to hold them."""
         if before is not None and cache_before is not None:
             self._replaced = _Replaced(self._open_vectors(before), cache_before)
             self.served = ServedVectors(before, self._replaced.index)
@@ -103,6 +103,8 @@ class WorkspaceStore:
             for index in self._indexes():
                 index.clear()
         self.keywords.behind = self.keywords.reached < self.catalog.seq()
+        self._behind = True
+        """The vector indexes lack what the catalog has had since they were saved: `replay_vectors` mends it."""
 
     def _open_catalog(self) -> Catalog:
         path = self.folder / "catalog.sqlite3"
@@ -165,6 +167,8 @@ class WorkspaceStore:
             replaced = self.replaced
             if replaced is None:
                 return None
+            if self._behind:
+                self._replay_all()
             self._save(self.vectors)
             self.catalog.leave_replaced_space()
             self.served = ServedVectors(self.space, self.vectors)
@@ -215,33 +219,51 @@ class WorkspaceStore:
         with self._lock:
             alive = self.catalog.mark_embedded(ids)
             rows = [row for row, chunk in enumerate(ids) if chunk in alive]
-            self._incomplete = True
-            self.vectors.add(np.array(ids, np.int64)[rows], vectors[rows])
-            self._incomplete = False
+            self._unadded = True
+            with self._mending(self.vectors):
+                self.vectors.add(np.array(ids, np.int64)[rows], vectors[rows])
+            self._unadded = False
 
     def save(self, *, all_rows: bool = True) -> None:
         """Make the vectors durable (or wait until there are more of them); forget deletions that no index needs."""
         with self._lock:
+            if self._behind and not self._unadded:
+                self._replay_all()
             for index in self._indexes():
                 if all_rows or index.unsaved >= _UNSAVED_ROWS:
                     self._save(index)
             self.catalog.forget_deletions(min(self.keywords.reached, *(index.reached for index in self._indexes())))
 
     def _save(self, index: VectorIndex) -> None:
-        if index.unsaved and not (self._incomplete and index is self.vectors):
-            index.commit(self.catalog.seq())
+        if index.unsaved and not self._behind and not (self._unadded and index is self.vectors):
+            with self._mending(index):
+                index.commit(self.catalog.seq())
+
+    @contextmanager
+    def _mending(self, index: VectorIndex) -> Iterator[None]:
+        """Empty an index that turns out to be damaged: the next `save` replays it. Raises StoreUnavailable then."""
+        try:
+            yield
+        except StoreCorrupt as error:
+            _log.warning("vector index damaged (%s), rebuilding from the catalog", error)
+            index.clear()
+            self._behind = True
+            raise StoreUnavailable(f"the vector index was damaged and is being rebuilt ({error})") from error
 
     # --- maintenance of the vector indexes -------------------------------------------------------
 
     def plan_merge(self, *, busy: bool) -> Merge | None:
         """See VectorIndex.plan_merge. The index of a space that is being replaced is left as it is."""
         with self._lock:
-            return None if self._incomplete else self.vectors.plan_merge(busy=busy)
+            if self._unadded or self._behind:
+                return None
+            with self._mending(self.vectors):
+                return self.vectors.plan_merge(busy=busy)
 
-    def finish_merge(self, merge: Merge, reply: bytes) -> None:
+    def finish_merge(self, merge: Merge, reply: bytes) -> bool:
         """See VectorIndex.finish_merge."""
-        with self._lock:
-            self.vectors.finish_merge(merge, reply)
+        with self._lock, self._mending(self.vectors):
+            return self.vectors.finish_merge(merge, reply)
 
     def abandon_merge(self, merge: Merge) -> None:
         """See VectorIndex.abandon_merge."""
@@ -257,14 +279,19 @@ class WorkspaceStore:
     def replay_vectors(self) -> int:
         """Bring the vector indexes up to the catalog from the caches; returns how many vectors were lost."""
         with self._lock:
-            if self._replaced is not None:
-                # The catalog tells no more which chunks it held: where it is lost, whatever its cache knows serves.
-                lost = self._replaced.index.reached == 0
-                self._replay(self._replaced.index, self._replaced.cache, self.catalog.chunk_keys() if lost else [])
-            missing = self._replay(self.vectors, self._cache, self.catalog.embedded_after(self.vectors.reached))
-            if missing:
-                self.catalog.mark_unembedded(missing)
-            return len(missing)
+            return self._replay_all()
+
+    def _replay_all(self) -> int:
+        self._behind = True  # until all is in: whoever closes the store now must not save a part of it as the whole
+        if self._replaced is not None:
+            # The catalog tells no more which chunks it held: where it is lost, whatever its cache knows serves.
+            lost = self._replaced.index.reached == 0
+            self._replay(self._replaced.index, self._replaced.cache, self.catalog.chunk_keys() if lost else [])
+        missing = self._replay(self.vectors, self._cache, self.catalog.embedded_after(self.vectors.reached))
+        if missing:
+            self.catalog.mark_unembedded(missing)
+        self._behind = False
+        return len(missing)
 
     def _replay(self, index: VectorIndex, cache: EmbeddingCache, rows: list[tuple[int, bytes]]) -> list[int]:
         """Delete what the catalog does not know (any more), and add these chunks (id, key); those not in the cache.
@@ -276,7 +303,7 @@ class WorkspaceStore:
         missing: list[int] = []
         for part in _slices(rows, _REPLAY_ROWS):
             found = cache.get([key for _, key in part])
-            missing += [chunk for chunk, key in part if key not in found]
+            missing += [chunk for chunk, key in part if key not in found and index.vector(chunk) is None]
             present = [(chunk, found[key]) for chunk, key in part if key in found]
             if present:
                 index.add(np.array([chunk for chunk, _ in present], np.int64), np.stack([v for _, v in present]))
@@ -297,15 +324,12 @@ class WorkspaceStore:
             stack.callback(self.keywords.close)
             for index in self._indexes():
                 stack.callback(index.close)
-            self.save()
+            for index in self._indexes():
+                self._save(index)
 
     def size_bytes(self) -> int:
         """What the store takes on disk."""
-        total = 0
-        for path in self.folder.rglob("*"):
-            with suppress(FileNotFoundError):  # the keyword index drops files while this looks
-                total += path.lstat().st_size
-        return total
+        return folder_bytes(self.folder)
 
 
 def _vectors_folder(folder: Path) -> Path:

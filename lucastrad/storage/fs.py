@@ -17,6 +17,16 @@ def ensure_private_folder(folder: Path) -> None:
         folder.chmod(0o700)
 
 
+def folder_bytes(folder: Path) -> int:
+    """What the files in `folder` take; they may come and go meanwhile (which Path.rglob does not bear before 3.12)."""
+    total = 0
+    for place, _, names in os.walk(folder):
+        for name in names:
+            with suppress(OSError):
+                total += Path(place, name).lstat().st_size
+    return total
+
+
 def sync_folder(folder: Path) -> None:
     """Make a rename or an unlink in `folder` durable."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)

@@ -1,14 +1,17 @@
-"""What an index holds on disk, read in full and without writing: for `doctor`, beside a daemon.
+"""What an index holds on disk, read in full and without writing to it: for `doctor`, beside a daemon.
 
 Invariant: nothing is written, and nothing is trusted unread.
 """
 
+import shutil
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lucastrad.storage.sqlite import StoreCorrupt
 from lucastrad.storage.vectors import manifest as manifests
 from lucastrad.storage.vectors.disk import file_crc
 from lucastrad.storage.vectors.log import ROW, Log
@@ -41,7 +44,9 @@ def examine(folder: Path, space: VectorSpace) -> ExaminedVectors | None:
     problems: list[str] = []
     ids: list[NDArray[np.int64]] = []
     for segment in manifest.segments:
-        problems += _damage(home, segment)
+        problems += (damaged := _damage(home, segment))
+        if any(name.endswith(f"/{IDS}: checksum mismatch") for name in damaged):
+            raise StoreCorrupt("; ".join(problems))
         ids.append(np.load(home / segment.name / IDS))
     deleted, reached = [np.empty((0, 2), np.int64)], 0
     for entry in manifest.logs:
@@ -62,11 +67,13 @@ def _damage(home: Path, segment: SegmentEntry) -> list[str]:
 def _read_log(
     home: Path, entry: LogEntry, space: VectorSpace, ids: list[NDArray[np.int64]], deleted: list[NDArray[np.int64]]
 ) -> int:
-    log = Log.open(home / entry.name, space, records=entry.records, writable=False)
-    try:
-        for _, records in log.slices():
-            ids.append(np.array(records["id"][records["kind"] == ROW], np.int64))
-        deleted.append(log.deleted())
-        return log.reached
-    finally:
-        log.close()
+    # A copy: a daemon may cut the file short, and reading past the end of a mapped file is fatal.
+    with tempfile.TemporaryDirectory(prefix="lucastra-") as scratch:
+        log = Log.open(Path(shutil.copy(home / entry.name, scratch)), space, records=entry.records)
+        try:
+            for _, records in log.slices():
+                ids.append(np.array(records["id"][records["kind"] == ROW], np.int64))
+            deleted.append(log.deleted())
+            return log.reached
+        finally:
+            log.close()

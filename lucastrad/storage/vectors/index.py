@@ -4,6 +4,7 @@ Invariant: one writer at a time holds the lock; searchers take the parts as they
 Ids are never used twice and deletions are for good, so that a deletion may be applied again, in any order.
 """
 
+import logging
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +14,7 @@ from lucastra_protocol.errors import ErrorCode, LucAstraError
 from numpy.typing import NDArray
 
 from lucastrad.storage.catalog import ChunkSpan
-from lucastrad.storage.sqlite import StoreCorrupt, StoreUnavailable
+from lucastrad.storage.sqlite import StoreCorrupt
 from lucastrad.storage.vectors import manifest as manifests
 from lucastrad.storage.vectors.live import LiveRows
 from lucastrad.storage.vectors.log import SLICE
@@ -27,6 +28,8 @@ from lucastrad.storage.vectors.protocol import IndexCondition, Merge
 from lucastrad.storage.vectors.segment import Segment
 from lucastrad.storage.vectors.spans import as_bounds, consecutive, disjoint
 from lucastrad.types import VectorSpace
+
+_log = logging.getLogger(__name__)
 
 _NOTHING = np.empty((0, 2), np.int64)
 
@@ -96,6 +99,8 @@ class SegmentedIndex:
         if vectors.shape != (len(ids), self.space.dimensions):
             raise self._mismatch(f"vectors of shape {vectors.shape} do")
         with self._lock:
+            if self._parts.active.catch_up():  # a record that was written, and then could not be mapped
+                self._newest = max(self._newest, self._parts.active.newest)
             if len(ids) and ids[0] <= self._newest:
                 new = ~self._parts.known(ids)
                 ids, vectors = ids[new], vectors[new]
@@ -127,6 +132,7 @@ class SegmentedIndex:
         with self._lock:
             if not self._unsaved and seq == self._reached:
                 return
+            self._files.settle(self._parts)
             deleted = np.concatenate([_NOTHING, *self._deleted])
             self._ensure_room(self._parts.active.log.commit_records(len(deleted)))
             self._parts.active.commit(seq, deleted)
@@ -173,27 +179,29 @@ class SegmentedIndex:
                 self._merge = PlannedMerge.of(inputs, self._files, self._policy)
             return self._merge
 
-    def finish_merge(self, merge: Merge, reply: bytes) -> None:
+    def finish_merge(self, merge: Merge, reply: bytes) -> bool:
         """See VectorIndex.finish_merge."""
         with self._lock:
             planned = self._merge
             if planned is None or planned is not merge:  # of before a `clear`
                 self._drop(merge)
-                return
-            self._merge = None
+                return False
             try:
                 segment = planned.take_in(self._files, reply)
-                if any(isinstance(part, LiveRows) for part in planned.inputs):
-                    self._carry_deletions(planned.inputs, segment)
-                kept = self._parts.without(planned.inputs)
-                parts = Parts(kept.segments if segment is None else (*kept.segments, segment), kept.logs)
-                self._files.publish(parts)
-            except (StoreUnavailable, StoreCorrupt) as error:
+            except StoreCorrupt as error:
+                _log.warning("what a merge built is damaged: %s", error)
+                self._merge = None
                 planned.drop(self._files)
-                raise StoreUnavailable(str(error)) from error
-            self._parts = parts
+                return False
+            if any(isinstance(part, LiveRows) for part in planned.inputs):
+                self._carry_deletions(planned.inputs, segment)
+            kept = self._parts.without(planned.inputs)
+            parts = Parts(kept.segments if segment is None else (*kept.segments, segment), kept.logs)
+            self._files.publish(parts)
+            self._parts, self._merge = parts, None
             for part in planned.inputs:
                 self._files.discard(part)
+            return True
 
     def abandon_merge(self, merge: Merge) -> None:
         """See VectorIndex.abandon_merge."""
@@ -275,7 +283,7 @@ class SegmentedIndex:
         try:
             self._files.publish(parts)
         except BaseException:
-            self._files.discard(fresh)
+            fresh.log.close()  # the file stays: a manifest that could not be synced may name it
             raise
         self._parts = parts
 

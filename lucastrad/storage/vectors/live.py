@@ -46,7 +46,7 @@ class LiveRows:
         self._mapped = np.empty((0, log.dimensions), np.float32)
         if self._rows is not None:
             self._rows.map_vectors(log.descriptor, VECTOR_OFFSET, log.stride)
-        self._catch_up()
+        self.catch_up()
 
     @property
     def name(self) -> str:
@@ -69,16 +69,17 @@ class LiveRows:
     def add(self, ids: NDArray[np.int64], vectors: NDArray[np.float32]) -> None:
         """Append rows, ids ascending, at most `room`. Raises StoreUnavailable: none was appended."""
         self.log.append_rows(ids, vectors)
-        self._catch_up()
+        self.catch_up()
 
     def commit(self, seq: int, deleted: NDArray[np.int64]) -> None:
         """See Log.commit."""
         self.log.commit(seq, deleted)
-        self._catch_up()
+        self.catch_up()
 
     def select(self, bounds: NDArray[np.int64]) -> NDArray[np.int64]:
         """Rows with an id within the disjoint bounds, shape [n, 2], dead ones too."""
-        size, starts = self.size, list(self._runs)
+        size = self.size
+        starts = [start for start in list(self._runs) if start < size] or [0]  # a writer may have begun another
         runs = zip(starts, [*starts[1:], size], strict=True)
         return np.concatenate([start + rows_between(self.ids[start:end], bounds) for start, end in runs])
 
@@ -126,10 +127,13 @@ class LiveRows:
         problem = self.log.damage()
         return [problem] if problem else []
 
-    def _catch_up(self) -> None:
-        """Publish the records that the log has more."""
-        for start, records in self.log.slices(self.size):
-            self._publish(start, records["id"], records["kind"] == ROW, records["vector"])
+    def catch_up(self) -> bool:
+        """Publish the records that the log has more; whether there were any."""
+        before = self.size
+        if self.log.count > before:
+            for start, records in self.log.slices(before):
+                self._publish(start, records["id"], records["kind"] == ROW, records["vector"])
+        return self.size > before
 
     def _publish(self, start: int, ids: NDArray[np.int64], alive: NDArray[np.bool_], vectors: Vectors) -> None:
         end = start + len(ids)

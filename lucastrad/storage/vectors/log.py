@@ -90,19 +90,19 @@ class Log:
         return log
 
     @classmethod
-    def open(cls, path: Path, space: VectorSpace, *, records: int | None = None, writable: bool = True) -> "Log":
-        """Open at the last COMMIT and (if `writable`) cut off what came after; a frozen log has exactly `records`.
+    def open(cls, path: Path, space: VectorSpace, *, records: int | None = None) -> "Log":
+        """Open at the last COMMIT and cut off what came after; a frozen log has exactly `records`.
 
         Raises StoreCorrupt where something that was once committed is damaged, StoreUnavailable where the end cannot
         be cut off.
         """
         try:
-            descriptor = os.open(path, (os.O_RDWR if writable else os.O_RDONLY) | os.O_CLOEXEC)
+            descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
         except OSError as error:
             raise StoreCorrupt(f"{path.name} cannot be opened: {error}") from error
         log = cls(path, space, descriptor, 0)
         try:
-            log._recover(space, records, cut=writable)
+            log._recover(space, records)
         except BaseException:
             log.close()
             raise
@@ -143,7 +143,7 @@ class Log:
         self._append(records)
         try:
             with disk_errors():
-                os.fdatasync(self.descriptor)
+                _sync(self.descriptor)
         except BaseException:
             self._sync_failed = True
             self._cut(before)
@@ -221,7 +221,7 @@ class Log:
         with disk_errors():
             os.ftruncate(self.descriptor, count * self.stride)
             # At once: what was cut off must not show up again among what is written in its place.
-            os.fdatasync(self.descriptor)
+            _sync(self.descriptor)
         self._cut_failed = False
 
     def _crcs(self, records: NDArray[np.void], number: int) -> NDArray[np.uint32]:
@@ -240,7 +240,7 @@ class Log:
                 return start + int(wrong[0])
         return len(records)
 
-    def _recover(self, space: VectorSpace, expected: int | None, *, cut: bool) -> None:
+    def _recover(self, space: VectorSpace, expected: int | None) -> None:
         count = os.fstat(self.descriptor).st_size // self.stride
         if not count:
             raise StoreCorrupt(f"{self.path.name} is empty")
@@ -264,7 +264,7 @@ class Log:
         if not expected:
             self._check_tail(records, valid)
         self.count = self._last_commit + 1
-        if cut and os.fstat(self.descriptor).st_size != self.count * self.stride:
+        if os.fstat(self.descriptor).st_size != self.count * self.stride:
             self._cut(self.count)
 
     def _check_tail(self, records: NDArray[np.void], start: int) -> None:
@@ -278,3 +278,7 @@ class Log:
 
 def _digest(space: VectorSpace) -> int:
     return int.from_bytes(blake2b(space.identity.encode(), digest_size=8).digest(), "little")
+
+
+def _sync(descriptor: int) -> None:
+    getattr(os, "fdatasync", os.fsync)(descriptor)  # macOS has no fdatasync

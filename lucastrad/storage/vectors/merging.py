@@ -51,7 +51,7 @@ class PlannedMerge:
     def take_in(self, files: IndexFiles, reply: bytes) -> Segment | None:
         """The new segment, without what was deleted while it was built; None where no row was left.
 
-        Raises StoreUnavailable, StoreCorrupt.
+        May be called again after StoreUnavailable. Raises StoreCorrupt, too.
         """
         built = msgspec.msgpack.decode(reply, type=MergeReply)
         if not built.rows:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lucastrad.storage.fs import ensure_private_folder, sync_folder
+from lucastrad.storage.fs import ensure_private_folder, folder_bytes, sync_folder
 from lucastrad.storage.sqlite import StoreCorrupt, StoreUnavailable
 from lucastrad.storage.vectors import manifest as manifests
 from lucastrad.storage.vectors.disk import disk_errors
@@ -41,6 +41,7 @@ class IndexFiles:
         self._policy = policy
         self.kernel = kernel
         self._generation = 0
+        self._unsettled = False
         self._number = 0
 
     def open(self) -> Parts:
@@ -69,7 +70,14 @@ class IndexFiles:
     def new_log(self, reached: int, room: int = 0) -> LiveRows:
         """A log to publish, with `room` for so many records at least. Raises StoreUnavailable."""
         log = Log.create(self.folder / self.new_name("log"), self.space, reached)
-        return LiveRows(log, max(self._policy.log_records, log.count + room), self.kernel)
+        return self._live(log, max(self._policy.log_records, log.count + room))
+
+    def _live(self, log: Log, capacity: int) -> LiveRows:
+        try:
+            return LiveRows(log, capacity, self.kernel)
+        except BaseException:
+            log.close()
+            raise
 
     def new_name(self, kind: str) -> str:
         """A name that was never used."""
@@ -78,7 +86,11 @@ class IndexFiles:
         return f"{kind}-{self._number:06d}"
 
     def publish(self, parts: Parts) -> None:
-        """Make `parts` what a reopened index consists of. Raises StoreUnavailable: it is not."""
+        """Make `parts` what a reopened index consists of.
+
+        Raises StoreUnavailable: it may or may not be that, until `settle`.
+        """
+        self._unsettled = True
         logs = [LogEntry(live.name, live.log.count) for live in parts.logs[:-1]]
         with disk_errors():
             sync_folder(self.folder)  # what the manifest names must be there before it
@@ -93,12 +105,20 @@ class IndexFiles:
             ),
         )
         self._generation += 1
+        self._unsettled = False
+
+    def settle(self, parts: Parts) -> None:
+        """Publish `parts` again where it is not known which manifest the last attempt has left: before a commit is
+        acknowledged, the log that holds it must be the one that a reopened index reads. Raises StoreUnavailable."""
+        if self._unsettled:
+            self.publish(parts)
 
     def take_in(self, folder: Path, name: str, reply: MergeReply) -> Segment:
-        """Give a merged segment its name, durably, and open it. Raises StoreUnavailable, StoreCorrupt."""
+        """Give a merged segment its name, and open it. Raises StoreUnavailable (call again), StoreCorrupt."""
         target = self.folder / name
         with disk_errors():
-            folder.rename(target)
+            if folder.exists():
+                folder.rename(target)
             files = {n: FileEntry(merged.crc, Stat.of((target / n).stat())) for n, merged in reply.files.items()}
         for file, merged in reply.files.items():
             if files[file].stat.size_bytes != merged.size_bytes:
@@ -108,11 +128,7 @@ class IndexFiles:
 
     def size_bytes(self) -> int:
         """What the files take."""
-        total = 0
-        for path in self.folder.rglob("*"):
-            with suppress(OSError):  # merges drop files while this looks
-                total += path.lstat().st_size
-        return total
+        return folder_bytes(self.folder)
 
     def discard(self, part: Part) -> None:
         """Remove a part that is not published (any more); who still searches it may go on."""
@@ -127,33 +143,47 @@ class IndexFiles:
         self._generation = manifest.generation
         logs: list[LiveRows] = []
         try:
-            for entry in manifest.logs:
-                log = Log.open(self.folder / entry.name, self.space, records=entry.records)
-                logs.append(LiveRows(log, self._policy.log_records, self.kernel))
+            lost = not self._open_logs(manifest, logs)
+            segments: list[Segment] = []
+            for sealed in manifest.segments:
+                try:
+                    folder = self.folder / sealed.name
+                    segments.append(Segment(folder, sealed, self.space.dimensions, self.kernel, found=True))
+                except StoreCorrupt as error:
+                    _log.warning("vector index damaged, its rows are added again from the catalog: %s", error)
+                    lost = True
+            parts = Parts(tuple(segments), tuple(logs))
+            deleted = disjoint(np.concatenate([live.log.deleted() for live in logs]))
+            for part in parts.all:
+                part.kill(part.select(deleted))
+            if lost:
+                # First of all: a log that claims to be complete must not outlive the entry of what was lost.
+                parts.active.commit(0, np.empty((0, 2), np.int64))
+                self.publish(parts)
+            elif [segment.entry for segment in segments] != manifest.segments:
+                with suppress(StoreUnavailable):  # only spares the next start from reading the files
+                    self.publish(parts)
         except BaseException:
             for live in logs:
                 live.log.close()
             raise
-        segments: list[Segment] = []
-        for sealed in manifest.segments:
-            try:
-                folder = self.folder / sealed.name
-                segments.append(Segment(folder, sealed, self.space.dimensions, self.kernel, found=True))
-            except StoreCorrupt as error:
-                _log.warning("vector index damaged, its rows are added again from the catalog: %s", error)
-        parts = Parts(tuple(segments), tuple(logs))
-        deleted = disjoint(np.concatenate([live.log.deleted() for live in logs]))
-        for part in parts.all:
-            part.kill(part.select(deleted))
-        if len(segments) < len(manifest.segments):
-            # First of all: a log that claims to be complete must not outlive the entry of what was lost.
-            parts.active.commit(0, np.empty((0, 2), np.int64))
-            self.publish(parts)
-        elif [segment.entry for segment in segments] != manifest.segments:
-            with suppress(StoreUnavailable):  # only spares the next start from reading the files
-                self.publish(parts)
         self._remove_strays(parts)
         return parts
+
+    def _open_logs(self, manifest: Manifest, logs: list[LiveRows]) -> bool:
+        """Open the logs into `logs`, with a new one in the place of an active one that is damaged; whether none is."""
+        whole = True
+        for entry in manifest.logs:
+            try:
+                log = Log.open(self.folder / entry.name, self.space, records=entry.records)
+            except StoreCorrupt as error:
+                _log.warning("vector index damaged, its rows are added again from the catalog: %s", error)
+                whole = False
+                if entry is manifest.logs[-1]:
+                    logs.append(self.new_log(0))
+            else:
+                logs.append(self._live(log, self._policy.log_records))
+        return whole
 
     def _remove_strays(self, parts: Parts) -> None:
         kept = {part.name for part in parts.all}

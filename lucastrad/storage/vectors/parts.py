@@ -59,7 +59,14 @@ class Parts:
                 continue
             eligible = None if rows is None else len(rows)
             chosen = plan(
-                thresholds, rows=part.live, eligible=eligible, graph=part.graph, kind=kind, exact=exact, limit=limit
+                thresholds,
+                rows=part.live,
+                dead=part.dead,
+                eligible=eligible,
+                graph=part.graph,
+                kind=kind,
+                exact=exact,
+                limit=limit,
             )
             found, scores = part.search(chosen, query, limit, rows)
             best += zip(part.ids[found].tolist(), scores.tolist(), strict=True)

@@ -75,10 +75,12 @@ def choose(policy: Policy, logs: LogSize, segments: Sequence[SegmentSize], *, bu
     """The most urgent piece of work, or None."""
     if logs.alive >= (policy.seal_rows_busy if busy else policy.seal_rows):
         return Seal()
+    # While busy, too, once they are very long: a folder that never rests must not fill the disk.
+    longest = policy.log_records if busy else policy.rewrite_records
+    if logs.records > longest and logs.records > 2 * logs.needed:
+        return RewriteLogs()
     if busy:
         return None
-    if logs.records > policy.rewrite_records and logs.records > 2 * logs.needed:
-        return RewriteLogs()
     for position, segment in enumerate(segments):
         if segment.broken or segment.rows - segment.alive > policy.dead_share * segment.rows:
             return Compact((position,))

@@ -105,8 +105,11 @@ class VectorIndex(Protocol):
         """
         ...
 
-    def finish_merge(self, merge: Merge, reply: bytes) -> None:
-        """Put the new segment in the place of what it was made of. Raises StoreUnavailable: the merge is abandoned."""
+    def finish_merge(self, merge: Merge, reply: bytes) -> bool:
+        """Put the new segment in the place of what it was made of; False where that cannot be: the inputs stay.
+
+        Raises StoreUnavailable: call again later.
+        """
         ...
 
     def abandon_merge(self, merge: Merge) -> None:

@@ -217,3 +217,24 @@ def test_the_catalog_remembers_both_spaces(tmp_path: Path) -> None:
     catalog.leave_replaced_space()
     assert catalog.spaces() == Spaces(NEW, None)
     catalog.close()
+
+
+def test_a_replay_that_breaks_off_is_not_taken_for_complete(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workspace.open(OLD).close()
+    workspace.store = None
+    shutil.rmtree(workspace.folder / "store" / "vectors")
+    monkeypatch.setattr("lucastrad.indexing.store._REPLAY_ROWS", 1)
+    answers = iter([None])
+
+    def get(self: EmbeddingCache, keys: list[bytes]) -> dict[bytes, NDArray[np.float32]]:
+        next(answers)  # the second time it raises
+        return real(self, keys)
+
+    real = EmbeddingCache.get
+    monkeypatch.setattr(EmbeddingCache, "get", get)
+    with pytest.raises((RuntimeError, StopIteration)):
+        workspace.open(OLD)
+    monkeypatch.setattr(EmbeddingCache, "get", real)
+    assert len(workspace.open(OLD).vectors) == 3

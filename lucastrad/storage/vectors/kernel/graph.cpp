@@ -16,6 +16,7 @@ namespace {
 constexpr float kAlpha = 1.05f;
 constexpr std::size_t kMaxLevel = 12;
 constexpr std::size_t kMaxEfConstruction = 4096;
+constexpr std::size_t kSignCandidates = 8000;
 constexpr std::size_t kWiden = 4;  // how far dead and ineligible rows may widen a search
 
 std::uint32_t load(const std::uint32_t* link) {
@@ -243,7 +244,11 @@ Hits Graph::search(const float* vector, std::size_t limit, std::size_t ef, Eligi
     Best best(Rows::pool_size(limit));
     const std::size_t widened = std::min(kWiden * ef, ef * rows / wanted + 1);
     search_level(scratch.query, start, 0, widened, scratch, &best, eligible);
-    return rows_->rerank(scratch.query, best.sorted(), limit);
+    std::vector<Candidate>& found = best.sorted();
+    // Rows that may not be found stood in the way: compare those that may.
+    if (found.size() < std::min(limit, wanted) && size() == rows)
+        return rows_->scan(vector, limit, eligible, kSignCandidates);
+    return rows_->rerank(scratch.query, found, limit);
 }
 
 void Graph::insert(std::size_t count) {

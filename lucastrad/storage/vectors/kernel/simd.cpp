@@ -115,7 +115,9 @@ constexpr Simd kPortable{"portable",       dot_ids_portable,  dot_range_portable
 #if defined(__x86_64__)
 
 #define LUCASTRA_AVX2 __attribute__((target("avx2,fma,popcnt")))
+#if defined(__clang__) || __GNUC__ >= 11  // older ones do not know it
 #define LUCASTRA_AVXVNNI __attribute__((target("avx2,fma,popcnt,avxvnni")))
+#endif
 #define LUCASTRA_AVX512 __attribute__((target("avx2,fma,popcnt,avx512f,avx512bw,avx512vl,avx512vnni,avx512vpopcntdq")))
 
 LUCASTRA_AVX2 inline __m256i load_avx2(const std::uint8_t* row) {
@@ -156,6 +158,7 @@ LUCASTRA_AVX2 inline void dot_4_avx2(const std::int8_t* query, const std::uint8_
     _mm_storeu_si128(reinterpret_cast<__m128i*>(out), sums_of_4(sa, sb, sc, sd));
 }
 
+#ifdef LUCASTRA_AVXVNNI
 template <std::size_t Fixed>
 LUCASTRA_AVXVNNI inline void dot_4_avxvnni(const std::int8_t* query, const std::uint8_t* a, const std::uint8_t* b,
                                            const std::uint8_t* c, const std::uint8_t* d, std::size_t bytes,
@@ -171,6 +174,7 @@ LUCASTRA_AVXVNNI inline void dot_4_avxvnni(const std::int8_t* query, const std::
     }
     _mm_storeu_si128(reinterpret_cast<__m128i*>(out), sums_of_4(sa, sb, sc, sd));
 }
+#endif
 
 template <std::size_t Fixed>
 LUCASTRA_AVX512 inline void dot_4_avx512(const std::int8_t* query, const std::uint8_t* a, const std::uint8_t* b,
@@ -237,7 +241,9 @@ LUCASTRA_AVX512 inline void dot_4_avx512(const std::int8_t* query, const std::ui
     }
 
 LUCASTRA_DOT_LOOPS(avx2, LUCASTRA_AVX2, false)
+#ifdef LUCASTRA_AVXVNNI
 LUCASTRA_DOT_LOOPS(avxvnni, LUCASTRA_AVXVNNI, true)
+#endif
 LUCASTRA_DOT_LOOPS(avx512, LUCASTRA_AVX512, true)
 
 LUCASTRA_AVX2 void hamming_avx2(const std::uint64_t* query, const std::uint64_t* rows, std::size_t words,
@@ -389,16 +395,19 @@ LUCASTRA_AVX512 float dot_f32_avx512(const float* a, const float* b, std::size_t
 
 constexpr Simd kAvx2{"avx2",        dot_ids_avx2,        dot_range_avx2, hamming_avx2, at_most_avx2,
                      as_query_avx2, walsh_hadamard_avx2, quantise_avx2,  dot_f32_avx2};
-constexpr Simd kAvxVnni{"avxvnni",     dot_ids_avxvnni,     dot_range_avxvnni, hamming_avx2, at_most_avx2,
-                        as_query_avx2, walsh_hadamard_avx2, quantise_avx2,     dot_f32_avx2};
 constexpr Simd kAvx512{"avx512vnni",  dot_ids_avx512,      dot_range_avx512, hamming_avx512, at_most_avx512,
                        as_query_avx2, walsh_hadamard_avx2, quantise_avx2,    dot_f32_avx512};
+
+#ifdef LUCASTRA_AVXVNNI
+constexpr Simd kAvxVnni{"avxvnni",     dot_ids_avxvnni,     dot_range_avxvnni, hamming_avx2, at_most_avx2,
+                        as_query_avx2, walsh_hadamard_avx2, quantise_avx2,     dot_f32_avx2};
 
 bool has_avxvnni() {  // GCC 12 has no name for it in __builtin_cpu_supports: CPUID leaf 7, subleaf 1, EAX bit 4
     std::uint32_t eax = 7, ebx = 0, ecx = 1, edx = 0;
     __asm__("cpuid" : "+a"(eax), "=b"(ebx), "+c"(ecx), "=d"(edx));
     return (eax & (1u << 4)) != 0;
 }
+#endif
 
 #endif
 
@@ -447,7 +456,9 @@ std::vector<const Simd*> find_levels() {
         __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512vnni") &&
         __builtin_cpu_supports("avx512vpopcntdq"))
         found.push_back(&kAvx512);
+#ifdef LUCASTRA_AVXVNNI
     if (avx2 && has_avxvnni()) found.push_back(&kAvxVnni);
+#endif
     if (avx2) found.push_back(&kAvx2);
 #elif defined(__aarch64__)
     found.push_back(&kNeon);
