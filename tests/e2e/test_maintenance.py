@@ -44,7 +44,7 @@ def store(home: Home) -> Path:
 
 def damage(folder: Path) -> None:
     """Overwrite a piece of every file."""
-    for path in folder.iterdir():
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
         data = bytearray(path.read_bytes())
         middle = len(data) // 2
         data[middle : middle + 16] = bytes(byte ^ 0xFF for byte in data[middle : middle + 16])

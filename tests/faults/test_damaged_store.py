@@ -68,9 +68,13 @@ def mutate(path: Path, seed: int) -> None:
     path.write_bytes(data)
 
 
+def files_of(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.is_file())
+
+
 def every_file_of(folder: str, seed: int) -> Callable[[Path], None]:
     def damage(store: Path) -> None:
-        for number, path in enumerate(sorted((store / folder).iterdir())):
+        for number, path in enumerate(files_of(store / folder)):
             mutate(path, seed + number)
 
     return damage
@@ -82,7 +86,7 @@ def without(folder: str) -> Callable[[Path], None]:
 
 def truncated(folder: str) -> Callable[[Path], None]:
     def damage(store: Path) -> None:
-        for path in (store / folder).iterdir():
+        for path in files_of(store / folder):
             path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
 
     return damage
