@@ -42,15 +42,18 @@ def examine(folder: Path, space: VectorSpace) -> ExaminedVectors | None:
     if manifest is None:
         return None
     problems: list[str] = []
-    ids: list[NDArray[np.int64]] = []
+    ids = [np.empty(0, np.int64)]
     for segment in manifest.segments:
         problems += (damaged := _damage(home, segment))
-        if any(name.endswith(f"/{IDS}: checksum mismatch") for name in damaged):
-            raise StoreCorrupt("; ".join(problems))
-        ids.append(np.load(home / segment.name / IDS))
+        if f"{segment.name}/{IDS}: checksum mismatch" not in damaged:
+            ids.append(np.load(home / segment.name / IDS))
     deleted, reached = [np.empty((0, 2), np.int64)], 0
     for entry in manifest.logs:
-        reached = _read_log(home, entry, space, ids, deleted)
+        try:
+            reached = _read_log(home, entry, space, ids, deleted)
+        except StoreCorrupt as error:
+            problems.append(str(error))
+            reached = 0
     held = np.sort(np.concatenate(ids))
     dead = rows_between(held, disjoint(np.concatenate(deleted)))
     return ExaminedVectors(np.delete(held, dead), reached, problems)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from lucastrad.storage.catalog import ChunkSpan
 from lucastrad.storage.sqlite import StoreCorrupt
 from lucastrad.storage.vectors import manifest as manifests
+from lucastrad.storage.vectors.examining import examine
 from lucastrad.storage.vectors.live import LiveRows
 from lucastrad.storage.vectors.log import SLICE
 from lucastrad.storage.vectors.merging import PlannedMerge
@@ -212,17 +213,11 @@ class SegmentedIndex:
 
     def verify(self) -> list[str]:
         """See VectorIndex.verify."""
-        problems: list[str] = []
         try:
-            if manifests.load(self._files.folder, self.space.identity) is None:
-                problems.append(f"{manifests.NAME} is missing")
-        except StoreCorrupt as error:
-            problems.append(str(error))
-        for part in self._parts.all:
-            found = part.damage()
-            if part in self._parts.all:  # else it was merged meanwhile, and its files are gone
-                problems += found
-        return problems
+            examined = examine(self._files.folder.parent, self.space)
+        except (StoreCorrupt, OSError) as error:
+            return [str(error)]
+        return [f"{manifests.NAME} is missing"] if examined is None else examined.problems
 
     def condition(self) -> IndexCondition:
         """See VectorIndex.condition."""

@@ -122,11 +122,6 @@ class LiveRows:
             alive = self.alive[start : start + len(records)]
             yield records["id"][alive], records["vector"][alive]
 
-    def damage(self) -> list[str]:
-        """What a full check of the file finds."""
-        problem = self.log.damage()
-        return [problem] if problem else []
-
     def catch_up(self) -> bool:
         """Publish the records that the log has more; whether there were any."""
         before = self.size

@@ -169,14 +169,6 @@ class Log:
                 found.append(record["bytes"][: 16 * int(record["id"])].copy().view("<i8").reshape(-1, 2))
         return np.concatenate(found)
 
-    def damage(self) -> str | None:
-        """What a full check of the file finds."""
-        try:
-            valid = self._valid_prefix(map_records(self.path, self.dimensions, self.count))
-        except (OSError, ValueError) as error:
-            return f"{self.path.name} cannot be read: {error}"
-        return None if valid >= self.count else f"{self.path.name}: checksum mismatch in record {valid}"
-
     def close(self) -> None:
         """Close the file; what is mapped stays readable."""
         if self.descriptor >= 0:

@@ -117,7 +117,7 @@ class VectorIndex(Protocol):
         ...
 
     def verify(self) -> list[str]:
-        """Read and check every file in full: what is wrong."""
+        """Read and check every file in full, as far as it is committed: what is wrong."""
         ...
 
     def condition(self) -> IndexCondition:

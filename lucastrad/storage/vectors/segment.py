@@ -127,17 +127,6 @@ class Segment:
         """A copy of one row's vector."""
         return np.array(self.vectors[row])
 
-    def damage(self) -> list[str]:
-        """What a full check of the files finds."""
-        problems = []
-        for name, entry in self.entry.files.items():
-            try:
-                if file_crc(self.path / name) != entry.crc:
-                    problems.append(f"{self.name}/{name}: checksum mismatch")
-            except OSError as error:
-                problems.append(f"{self.name}/{name} cannot be read: {error}")
-        return problems
-
     def _open_graph(self, kernel: Kernel) -> "_kernel.Graph":
         descriptor = os.open(self.path / VECTORS, os.O_RDONLY | os.O_CLOEXEC)
         try:
