@@ -35,7 +35,7 @@ def catalog(tmp_path_factory: pytest.TempPathFactory) -> Catalog:
 def eligible(
     catalog: Catalog, folder: str, paths: tuple[str, ...], languages: tuple[str, ...]
 ) -> list[ChunkSpan] | None:
-    plan = _Plan(SearchQuery("x"), parse("x"), _path_filter(paths), _languages(languages))
+    plan = _Plan(SearchQuery("x", paths=paths), parse("x"), _path_filter(paths), _languages(languages))
     return _eligible(catalog, folder, plan)
 
 
