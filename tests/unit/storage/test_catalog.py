@@ -43,6 +43,18 @@ def test_chunk_ids_are_not_used_again_after_everything_was_deleted(catalog: Cata
     assert again.commit([a_file("b.py", "three")]).added[0][1] == ChunkSpan(3, 3)
 
 
+def test_totals_follow_every_kind_of_write(catalog: Catalog) -> None:
+    assert catalog.counts().chunks == 0
+    catalog.commit([a_file("a.py", "one", "two")])
+    assert (catalog.counts().chunks, catalog.counts().embedded) == (2, 0)
+    catalog.mark_embedded([1, 2])
+    assert catalog.counts().embedded == 2
+    catalog.mark_unembedded([2])
+    assert catalog.counts().embedded == 1
+    catalog.commit([], gone=["a.py"])
+    assert (catalog.counts().files, catalog.counts().chunks) == (0, 0)
+
+
 def test_a_folder_that_goes_takes_only_what_is_below_it(catalog: Catalog) -> None:
     catalog.commit([a_file(p, "x") for p in ("pkg/a.py", "pkg/sub/b.py", "pkg.py", "pkg-two/c.py", "pkg0/d.py")])
     catalog.commit([], gone=["pkg/"])
