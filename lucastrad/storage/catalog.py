@@ -165,13 +165,13 @@ class CatalogReader:
             rows = reader.execute(f"SELECT {_CHUNK_COLUMNS} WHERE c.id IN ({marks})", ids)
             return {row[0]: StoredChunk(*row) for row in rows}
 
-    def outlines(self, ids: Sequence[int]) -> dict[int, tuple[str, str, str, str]]:
-        """(path, language, symbol, kind) by id: what ranking needs of many candidates, without their text."""
+    def outlines(self, ids: Sequence[int]) -> dict[int, tuple[str, str, str, str, int]]:
+        """(path, language, symbol, kind, first line) by id: what ranking needs of many candidates."""
         with self._reader() as reader:
             marks = ",".join("?" * len(ids))
             rows = reader.execute(
-                "SELECT c.id, f.path, f.language, c.symbol, c.kind FROM chunks c JOIN files f ON f.id = c.file"
-                f" WHERE c.id IN ({marks})",
+                "SELECT c.id, f.path, f.language, c.symbol, c.kind, c.start_line"
+                f" FROM chunks c JOIN files f ON f.id = c.file WHERE c.id IN ({marks})",
                 ids,
             )
             return {row[0]: row[1:] for row in rows}

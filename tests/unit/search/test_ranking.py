@@ -2,8 +2,8 @@
 
 import pytest
 
-from lucastrad.search.query import WordFamilies, parse
-from lucastrad.search.ranking import COSINE_FLOOR, Candidate, Outline, Ranked, one_per_file_first, rank
+from lucastrad.search.query import WordFamilies, names_of, parse
+from lucastrad.search.ranking import COSINE_FLOOR, Candidate, Outline, Ranked, Weights, one_per_file_first, rank
 from lucastrad.types import SearchMode
 
 HYBRID, VECTOR, KEYWORD = SearchMode.HYBRID, SearchMode.VECTOR, SearchMode.KEYWORD
@@ -25,7 +25,7 @@ def check(query: str, found: list[Found], expected: list[str], mode: SearchMode 
 def test_found_by_both_beats_found_by_one() -> None:
     check(
         "how it is done",
-        [("a.py", "python", "", 0.6, None), ("b.py", "python", "", None, 9.0), ("c.py", "python", "", 0.6, 9.0)],
+        [("a.py", "python", "", 0.8, None), ("b.py", "python", "", None, 9.0), ("c.py", "python", "", 0.8, 9.0)],
         ["c.py", "a.py", "b.py"],
     )
 
@@ -85,7 +85,7 @@ def test_words_of_the_path_and_of_the_symbol_count() -> None:
 @pytest.mark.parametrize(
     "path",
     ["tests/unit/retry.py", "test_retry.py", "pkg/retry_test.go", "src/__tests__/retry.ts", "src/retry.spec.ts",
-     "conftest.py", "testdata/retry.py"],
+     "conftest.py", "testdata/retry.py", "src/RetryTest.java"],
 )  # fmt: skip
 def test_tests_come_after_what_they_test_unless_asked_for(path: str) -> None:
     found: list[Found] = [(path, "python", "", 0.5, 5.0), ("zzz.py", "python", "", 0.5, 5.0)]
@@ -103,7 +103,7 @@ def test_examples_and_prose_come_after_code() -> None:
     check(
         "how",
         [("guide.md", "markdown", "", *same), ("examples/a.py", "python", "", *same), ("z.py", "python", "", *same)],
-        ["z.py", "guide.md", "examples/a.py"],
+        ["z.py", "examples/a.py", "guide.md"],
     )
 
 
@@ -149,8 +149,76 @@ def test_scores_of_several_workspaces_are_measured_by_the_best_of_all() -> None:
 
 def test_words_of_one_family_name_each_other() -> None:
     families = WordFamilies(["hash", "password", "in"])
-    assert families.share_named("hasher") == pytest.approx(1 / 3)
-    assert families.share_named("passwordHasher") == pytest.approx(2 / 3)
-    assert families.share_named("index") == 0.0
-    assert WordFamilies(["hasher"]).share_named("hash") == 1.0
-    assert WordFamilies([]).share_named("hash") == 0.0
+    assert families.share_named(["hasher"]) == pytest.approx(1 / 3)
+    assert families.share_named(names_of("passwordHasher")) == pytest.approx(2 / 3)
+    assert families.share_named(["index"]) == 0.0
+    assert WordFamilies(["hasher"]).share_named(["hash"]) == 1.0
+    assert WordFamilies([]).share_named(["hash"]) == 0.0
+    assert families.share_naming(names_of("password_file")) == pytest.approx(1 / 2)
+    assert families.share_naming([]) == 0.0
+
+
+def test_a_file_that_is_named_by_the_query_comes_first() -> None:
+    same = (0.5, 5.0)
+    check(
+        "tty terminal raw mode",
+        [("unix/signal.c", "c", "", *same), ("unix/tty.c", "c", "", *same), ("unix/tty-common.c", "c", "", *same)],
+        ["unix/tty.c", "unix/tty-common.c", "unix/signal.c"],
+    )
+
+
+def test_the_spelling_of_a_symbol_tells_a_class_from_a_function() -> None:
+    found: list[Found] = [("api.py", "python", "session", 0.7, 5.0), ("sessions.py", "python", "Session", 0.6, 5.0)]
+    check("Session", found, ["sessions.py", "api.py"])
+
+
+def test_a_definition_comes_before_what_it_is_continued_in() -> None:
+    outlines = {
+        1: Outline("a.py", "python", "Session", "class", 40),
+        2: Outline("a.py", "python", "Session", "class", 1),
+    }
+    candidates = [Candidate(1, 0.6, 5.0), Candidate(2, 0.5, 5.0)]
+    first, second = rank(parse("Session"), HYBRID, candidates, outlines, best_bm25=5.0)
+    assert (first.chunk, second.chunk) == (2, 1)
+    assert "part" in second.components
+    assert "part" not in first.components
+
+
+@pytest.mark.parametrize(
+    ("later", "component"),
+    [("win/pipe.c", "platform"), ("src/pipe_windows.go", "platform"), ("v3/a.ts", "old"), ("a.h", "header")],
+)
+def test_what_is_seldom_meant_comes_later_and_says_why(later: str, component: str) -> None:
+    same = (0.5, 5.0)
+    found: list[Found] = [(later, "c", "", *same), ("v4/zzz.ts", "c", "", *same)]
+    assert [item.path for item in ranked("how", found)] == ["v4/zzz.ts", later]
+    assert component in ranked("how", found)[1].components
+
+
+@pytest.mark.parametrize(
+    ("query", "path"), [("how are pipes done on windows", "win/pipe.c"), ("what was it in v3", "v3/a.ts")]
+)
+def test_what_was_asked_for_is_not_put_back(query: str, path: str) -> None:
+    (item,) = (
+        item for item in ranked(query, [(path, "c", "", 0.5, 5.0), ("v4/b.ts", "c", "", 0.5, 5.0)]) if item.path == path
+    )
+    assert not {"platform", "old"} & item.components.keys()
+
+
+@pytest.mark.parametrize("path", ["window/manager.py", "winner.c", "v3/only.ts", "darwin/a.c"])
+def test_names_that_only_look_foreign_or_old_are_neither(path: str) -> None:
+    (item,) = ranked("how", [(path, "c", "", 0.5, 5.0)])
+    assert not {"platform", "old"} & item.components.keys()
+
+
+def test_a_file_that_speaks_of_it_repeatedly_comes_before_a_single_mention() -> None:
+    found: list[Found] = [("once.py", "python", "", 0.6, 5.0)] + [("often.py", "python", "", 0.5, 5.0)] * 3
+    best = ranked("how", found)[0]
+    assert best.path == "often.py"
+    assert best.components["file"] > 0
+
+
+def test_a_weight_of_nothing_takes_its_feature_out() -> None:
+    outlines = {1: Outline("tests/a.py", "python", "", "function")}
+    (item,) = rank(parse("how"), HYBRID, [Candidate(1, 0.5, 5.0)], outlines, best_bm25=5.0, weights=Weights(test=0.0))
+    assert "test" not in item.components

@@ -1,0 +1,72 @@
+"""What the name of a file or of a symbol tells, whatever the query: worked out once and remembered."""
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+
+from lucastrad.search.query import names_of
+
+_REMEMBERED = 32_768
+_TEST = re.compile(
+    r"(^|/)(tests?|testing|specs?|__tests__|testdata|fixtures)/"  # in a folder of tests
+    r"|(^|/)(test_|conftest)[^/]*$|[._-](tests?|specs?)\.\w+$"  # test_a.py, a_test.go, a.spec.ts
+    r"|(?-i:[a-z0-9]Tests?\.\w+$)",  # BasketTest.java
+    re.IGNORECASE,
+)
+_EXAMPLE = re.compile(r"(^|/)(examples?|samples?|demos?|docs?|benchmarks?|locale|i18n)(/|$)", re.IGNORECASE)
+_HEADER = re.compile(r"\.(h|hh|hpp|hxx|pyi|d\.ts)$")
+_FOREIGN = re.compile(
+    r"(^|[/_.-])(win|win32|win64|windows|nt|msvc|mingw|cygwin|aix|sunos|solaris|os390|zos|haiku|qnx|ibmi)([/_.-]|$)",
+    re.IGNORECASE,
+)
+_VERSION = re.compile(r"(?:^|/)v(\d{1,3})(?=/)")
+_SEPARATOR = re.compile(r"[.:#/ ]")
+
+
+@dataclass(frozen=True, slots=True)
+class FileName:
+    """Of a path relative to the workspace."""
+
+    names: frozenset[str]
+    """Stems of the words of the whole path."""
+    stem_names: frozenset[str]
+    """Those of the file's own name, without its endings."""
+    versions: tuple[tuple[str, int], ...]
+    """Folders named `v1`, `v2`…, as the folder around each and its number."""
+    is_test: bool
+    is_example: bool
+    is_header: bool
+    is_foreign: bool
+    """For an operating system that LucAstra does not run on."""
+
+    @staticmethod
+    @lru_cache(_REMEMBERED)
+    def of(path: str) -> "FileName":
+        """Read a path."""
+        stem = path.rpartition("/")[2].lstrip(".").partition(".")[0]
+        return FileName(
+            names=names_of(path),
+            stem_names=names_of(stem),
+            versions=tuple((path[: match.start(1)], int(match[1])) for match in _VERSION.finditer(path)),
+            is_test=bool(_TEST.search(path)),
+            is_example=bool(_EXAMPLE.search(path)),
+            is_header=bool(_HEADER.search(path)),
+            is_foreign=bool(_FOREIGN.search(path)),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class SymbolName:
+    """Of a symbol as chunks have it: `Basket.total`."""
+
+    lower: str
+    last: str
+    """Its last part, as written."""
+    names: frozenset[str]
+    """Stems of its words."""
+
+    @staticmethod
+    @lru_cache(_REMEMBERED)
+    def of(symbol: str) -> "SymbolName":
+        """Read a symbol."""
+        return SymbolName(symbol.lower(), _SEPARATOR.split(symbol)[-1], names_of(symbol))
