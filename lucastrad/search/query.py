@@ -80,6 +80,8 @@ class ParsedQuery:
     """Lower-case identifiers that the user wrote as code."""
     spelled: frozenset[str] = frozenset()
     """The same with the user's upper case, and the last part of qualified ones."""
+    is_name: bool = False
+    """Whether the query is one identifier and nothing else."""
 
 
 def parse(text: str) -> ParsedQuery:
@@ -95,4 +97,5 @@ def parse(text: str) -> ParsedQuery:
         words=frozenset(counts),
         symbols=frozenset(name.lower() for name in names | qualified),
         spelled=frozenset(spelled),
+        is_name=single and bool(names),
     )

@@ -23,6 +23,8 @@ class Weights:
 
     vector: float = 0.6
     """Times the cosine, in a hybrid search."""
+    vector_of_name: float = 0.3
+    """The same for a query that is one identifier: what is spelled alike matters more than what is meant alike."""
     keyword: float = 0.4
     """Times BM25 over the best BM25, in a hybrid search."""
     path: float = 0.3
@@ -114,12 +116,17 @@ def rank(
     if mode is SearchMode.HYBRID and all(map(_is_far, candidates)):
         return []
     features = _Features(query, weights, outlines.values())
+    vector, keyword = _shares(query, mode, weights)
     ranked = []
     for candidate in candidates:
         outline = outlines.get(candidate.chunk)
         if outline is None:
             continue
-        components = _base(mode, candidate, best_bm25, weights)
+        components: dict[str, float] = {}
+        if candidate.cosine is not None:
+            components["vector"] = vector * candidate.cosine
+        if candidate.bm25 is not None:
+            components["keyword"] = keyword * candidate.bm25 / best_bm25
         components |= features.of(outline)
         score = sum(components.values())
         if score > 0:
@@ -157,14 +164,11 @@ def _is_far(candidate: Candidate) -> bool:
     return candidate.bm25 is None and candidate.cosine is not None and candidate.cosine < COSINE_FLOOR
 
 
-def _base(mode: SearchMode, candidate: Candidate, best_bm25: float, weights: Weights) -> dict[str, float]:
-    components: dict[str, float] = {}
-    hybrid = mode is SearchMode.HYBRID
-    if candidate.cosine is not None:
-        components["vector"] = (weights.vector if hybrid else 1.0) * candidate.cosine
-    if candidate.bm25 is not None:
-        components["keyword"] = (weights.keyword if hybrid else 1.0) * candidate.bm25 / best_bm25
-    return components
+def _shares(query: ParsedQuery, mode: SearchMode, weights: Weights) -> tuple[float, float]:
+    """What the cosine and BM25 are multiplied by."""
+    if mode is not SearchMode.HYBRID:
+        return 1.0, 1.0
+    return (weights.vector_of_name if query.is_name else weights.vector), weights.keyword
 
 
 class _Features:

@@ -24,6 +24,7 @@ from lucastrad.indexing.store import ServedVectors
 from lucastrad.indexing.workspaces import WorkspaceService
 from lucastrad.search.query import ParsedQuery, parse
 from lucastrad.search.ranking import Candidate, Outline, one_per_file_first, rank
+from lucastrad.search.reranking import Reranker
 from lucastrad.storage.catalog import CatalogReader, ChunkSpan
 from lucastrad.storage.keywords import Field, KeywordIndex
 from lucastrad.storage.sqlite import StoreCorrupt
@@ -82,9 +83,12 @@ class _Plan:
 class SearchService:
     """Finds passages: candidates of every workspace, then ranking with what is best over all of them."""
 
-    def __init__(self, workspaces: WorkspaceService, embeddings: EmbeddingSpaces) -> None:
+    def __init__(
+        self, workspaces: WorkspaceService, embeddings: EmbeddingSpaces, reranker: Reranker | None = None
+    ) -> None:
         self._workspaces = workspaces
         self._embeddings = embeddings
+        self._reranker = reranker
         self._limiter = trio.CapacityLimiter(_MAX_CONCURRENT)
 
     async def find(self, query: SearchQuery) -> SearchOutcome:
@@ -101,11 +105,12 @@ class SearchService:
             vectors.append(await embedder.embed_query(query.text))
             return vectors[-1]
 
-        plan = _Plan(query, parse(query.text), _path_filter(query.paths), _languages(query.languages))
+        wanted = query if self._reranker is None else self._reranker.widened(query)
+        plan = _Plan(wanted, parse(query.text), _path_filter(query.paths), _languages(query.languages))
         outcome = await self._search(plan, embed)
         if query.mode is SearchMode.VECTOR and vectors and not any(vector.any() for vector in vectors):
             outcome.notices.append("the query has no word that the embedding model knows; try keyword mode")
-        return outcome
+        return outcome if self._reranker is None else await self._reranker.apply(query, outcome)
 
     async def related(self, path: Path, line: int, query: SearchQuery) -> SearchOutcome:
         """Passages like the one at 1-based `line` of `path`, that passage left out."""

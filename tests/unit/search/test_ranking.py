@@ -172,6 +172,12 @@ def test_the_spelling_of_a_symbol_tells_a_class_from_a_function() -> None:
     check("Session", found, ["sessions.py", "api.py"])
 
 
+def test_a_name_is_found_by_its_letters_before_its_meaning() -> None:
+    found: list[Found] = [("meant.py", "python", "", 0.9, 2.0), ("spelled.py", "python", "", 0.5, 5.0)]
+    check("fetch_rows", found, ["spelled.py", "meant.py"])
+    check("how rows are fetched", found, ["meant.py", "spelled.py"])
+
+
 def test_a_definition_comes_before_what_it_is_continued_in() -> None:
     outlines = {
         1: Outline("a.py", "python", "Session", "class", 40),
