@@ -69,4 +69,5 @@ class SymbolName:
     @lru_cache(_REMEMBERED)
     def of(symbol: str) -> "SymbolName":
         """Read a symbol."""
-        return SymbolName(symbol.lower(), _SEPARATOR.split(symbol)[-1], names_of(symbol))
+        parts = [part.strip("_$@") or part for part in _SEPARATOR.split(symbol)]
+        return SymbolName(".".join(parts).lower(), parts[-1], names_of(symbol))

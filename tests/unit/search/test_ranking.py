@@ -178,6 +178,12 @@ def test_a_name_is_found_by_its_letters_before_its_meaning() -> None:
     check("how rows are fetched", found, ["meant.py", "spelled.py"])
 
 
+@pytest.mark.parametrize("symbol", ["$Widget", "_Widget", "ui.$Widget"])
+def test_marks_before_a_name_do_not_hide_it(symbol: str) -> None:
+    found: list[Found] = [("other.ts", "typescript", "WidgetList", 0.5, 5.0), ("z.ts", "typescript", symbol, 0.5, 5.0)]
+    check("Widget", found, ["z.ts", "other.ts"])
+
+
 def test_a_definition_comes_before_what_it_is_continued_in() -> None:
     outlines = {
         1: Outline("a.py", "python", "Session", "class", 40),
