@@ -48,7 +48,7 @@ def messages(layer: Layer) -> list[str]:
         ({"llm": {"provider": "openai", "max_tokens": 0}}, "must be a whole number from 1 to 1000000, not 0"),
         ({"llm": {"provider": "openai", "max_tokens": True}}, "llm.max_tokens must be a whole number"),
         ({"llm": {"provider": "openai", "timeout_secs": 0}}, "timeout_secs must be a number above 0 and up to 3600"),
-        ({"llm": {"provider": "gpt"}}, 'llm.provider must be one of "anthropic", "azure"'),
+        ({"llm": {"provider": "gpt"}}, 'llm.provider must be one of "anthropic", "auto", "azure"'),
         ({"llm": {"provider": "openai", "endpoint": "ftp://x"}}, "llm.endpoint must be an http:// or https:// address"),
         ({"llm": {"provider": "openai", "endpoint": "http://u:p@h/"}}, "without a user name or password"),
         ({"offline": "yes"}, 'offline must be true or false, not "yes"'),
