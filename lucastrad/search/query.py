@@ -4,6 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from enum import StrEnum
 
 from lucastrad.text.words import STOPWORDS, identifiers, parts_of, stem, terms, written
 
@@ -15,6 +16,32 @@ _MAX_TERMS = 48
 """A 4,096-character query must not cost a thousand postings lists."""
 
 
+_ASKED_FOR = re.compile(
+    r"(?:an?\s+|the\s+)?(?:function|method|code|helper)\s+(?:that|which|to)\s+(?=\S)", re.IGNORECASE
+)
+_ACTIONS = """
+    accept add allocate allow append apply assert assign attach attempt authenticate build calculate call cancel
+    capture cast check choose clean clear clone close collect combine compare compute concatenate configure connect
+    construct consume convert copy count create decide decode decrypt define delete destroy detach detect determine
+    disable discard disconnect dispatch display divide download draw duplicate emit enable encode encrypt ensure escape
+    estimate evaluate execute expand export extract fetch fill find flatten flush fold force format generate get give
+    group guess hide identify ignore import include increment indicate infer initialize insert inspect install
+    invoke iterate join keep launch list load locate lock look make mark mask match measure merge modify move multiply
+    normalize notify obtain open override pad parse perform populate prepare prevent print produce prune publish
+    push put raise read rebuild receive redirect reduce refresh register release reload remove rename render replace
+    reset resize resolve restart restore retrieve return reverse rewrite rotate round run save scale schedule select
+    send serialize set shift show shuffle simplify skip solve sort start stop strip submit subscribe subtract swap
+    synchronize take tell throw toggle tokenize transform translate traverse trim truncate try turn uninstall
+    unregister update upload validate verify visit wait walk wrap write yield
+"""
+"""What functions are said to do. Words that name things as often (`filter`, `map`, `query`, `request`, `test`) are left
+out: "request context handling" asks about a thing."""
+
+_ASKS = re.compile(r"(?:how|where|what|which|who|why|when|is|are|do|does|can|should)\b", re.IGNORECASE)
+_DETERMINER = r"(?:the|an?|this|these|its|whether|if|that|all|each|every|any)"
+_DESCRIBES = re.compile(rf"(?:{_DETERMINER}|given|true if|false if|\w+ {_DETERMINER})\b", re.IGNORECASE)
+"""A sentence: "whether it is open", "the names of all options", "handles the rest"."""
+
 _SHORTEST_STEM = 4
 """`hash` and `hasher` are of one family; `in` and `index` are not."""
 
@@ -23,6 +50,21 @@ def names_of(text: str) -> frozenset[str]:
     """The stems of the words in a path or a symbol: the parts of identifiers, without the whole of them."""
     parts = (part for word in written(text) for part in parts_of(word))
     return frozenset(stem(part) for part in parts if part not in STOPWORDS)
+
+
+_ACTION_STEMS = frozenset(map(stem, _ACTIONS.split()))
+
+
+class Shape(StrEnum):
+    """What a query is, as far as its form tells."""
+
+    NAME = "name"
+    """One identifier and nothing else."""
+    ACTION = "action"
+    """What some function does, as its documentation would say it: "return the number of rows". The one passage that
+    does it is wanted, whatever the rest of its file is about."""
+    QUESTION = "question"
+    """Anything else: where and how a thing is done, which whole files answer as well."""
 
 
 class WordFamilies:
@@ -80,8 +122,7 @@ class ParsedQuery:
     """Lower-case identifiers that the user wrote as code."""
     spelled: frozenset[str] = frozenset()
     """The same with the user's upper case, and the last part of qualified ones."""
-    is_name: bool = False
-    """Whether the query is one identifier and nothing else."""
+    shape: Shape = Shape.QUESTION
 
 
 def parse(text: str) -> ParsedQuery:
@@ -97,5 +138,18 @@ def parse(text: str) -> ParsedQuery:
         words=frozenset(counts),
         symbols=frozenset(name.lower() for name in names | qualified),
         spelled=frozenset(spelled),
-        is_name=single and bool(names),
+        shape=_shape(text, names, single=single),
     )
+
+
+def _shape(text: str, names: set[str], *, single: bool) -> Shape:
+    if single:
+        return Shape.NAME if names else Shape.QUESTION
+    text = _ASKED_FOR.sub("", text.strip(), count=1)
+    said = written(text)
+    if not said or _ASKS.match(text):
+        return Shape.QUESTION
+    first = said[0].lower()
+    # "parsing of dates" asks about a thing, "parses dates" about a function.
+    acts = stem(first) in _ACTION_STEMS and not first.endswith("ing")
+    return Shape.ACTION if acts or _DESCRIBES.match(text) else Shape.QUESTION

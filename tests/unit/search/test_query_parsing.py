@@ -2,7 +2,7 @@
 
 import pytest
 
-from lucastrad.search.query import parse
+from lucastrad.search.query import Shape, parse
 
 
 def check(text: str, *, symbols: set[str], terms: set[str] | None = None) -> None:
@@ -38,3 +38,28 @@ def test_a_query_without_words_has_no_terms(text: str) -> None:
 def test_repeated_words_weigh_more_and_a_long_query_is_bounded() -> None:
     assert dict(parse("retry retry backoff").terms)[parse("retry").terms[0][0]] == 2.0
     assert len(parse(" ".join(f"word{n}" for n in range(1000))).terms) == 48
+
+
+@pytest.mark.parametrize(
+    ("text", "shape"),
+    [
+        ("load_config", Shape.NAME),
+        ("Rack::Builder", Shape.NAME),
+        ("return the number of rows", Shape.ACTION),
+        ("Computes a digest of every block.", Shape.ACTION),
+        ("a function that parses dates", Shape.ACTION),
+        ("method to close the pool", Shape.ACTION),
+        ("whether the pool is closed", Shape.ACTION),
+        ("Handle the rest of the line", Shape.ACTION),
+        ("what the parser does", Shape.QUESTION),
+        ("how are rows counted", Shape.QUESTION),
+        ("where is the session closed", Shape.QUESTION),
+        ("request context handling", Shape.QUESTION),
+        ("filter handler for records", Shape.QUESTION),
+        ("parsing of functions", Shape.QUESTION),
+        ("", Shape.QUESTION),
+        ("?!", Shape.QUESTION),
+    ],
+)
+def test_the_form_of_a_query_tells_what_is_wanted(text: str, shape: Shape) -> None:
+    assert parse(text).shape is shape

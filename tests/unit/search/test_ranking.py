@@ -3,7 +3,7 @@
 import pytest
 
 from lucastrad.search.query import WordFamilies, names_of, parse
-from lucastrad.search.ranking import COSINE_FLOOR, Candidate, Outline, Ranked, Weights, one_per_file_first, rank
+from lucastrad.search.ranking import COSINE_FLOOR, Candidate, Outline, Ranked, Weights, best, rank
 from lucastrad.types import SearchMode
 
 HYBRID, VECTOR, KEYWORD = SearchMode.HYBRID, SearchMode.VECTOR, SearchMode.KEYWORD
@@ -56,12 +56,13 @@ def test_the_definition_of_what_was_asked_for_comes_before_its_uses() -> None:
     )
 
 
-def test_the_whole_symbol_beats_its_last_part() -> None:
+def test_the_whole_symbol_beats_its_last_part_which_beats_a_mention() -> None:
     check(
         "total_price",
-        [("a.py", "python", "Order.total_price", 0.5, 5.0), ("b.py", "python", "total_price", 0.5, 5.0)],
-        ["b.py", "a.py"],
-    )
+        [("a.py", "python", "Order.total_price", 0.5, 5.0), ("b.py", "python", "total_price", 0.5, 5.0),
+         ("c.py", "python", "total_price_of", 0.5, 5.0)],
+        ["b.py", "a.py", "c.py"],
+    )  # fmt: skip
 
 
 def test_a_qualified_name_finds_its_own_class() -> None:
@@ -124,10 +125,18 @@ def test_the_best_of_each_file_comes_first_and_nothing_else_moves() -> None:
     given = [item("a", 1), item("a", 2), item("b", 3), item("a", 4), item("c", 5), item("b", 6)]
 
     def firsts(limit: int) -> list[int]:
-        return [found.chunk for found in one_per_file_first(given, limit, lambda found: found.path)]
+        return [found.chunk for found in best(parse("how"), given, limit, lambda found: found.path)]
 
     assert firsts(10) == [1, 3, 5, 2, 4, 6]
     assert firsts(4) == [1, 3, 5, 2]
+    assert best(parse("return the number of rows"), given, 3, lambda found: found.path) == given[:3]
+
+
+def test_who_says_what_a_function_does_is_given_passages_whatever_their_files() -> None:
+    once: Found = ("rows.py", "python", "", 0.62, 5.0)
+    often: list[Found] = [("many.py", "python", "", 0.6, 5.0)] * 3
+    assert ranked("how rows are counted", [once, *often])[0].path == "many.py"
+    assert ranked("return the number of rows", [once, *often])[0].path == "rows.py"
 
 
 def test_a_query_that_nothing_shares_a_word_with_or_is_near_finds_nothing() -> None:
