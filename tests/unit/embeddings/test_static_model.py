@@ -1,13 +1,26 @@
 """The packaged model: unit vectors, the same every time, near for what means alike."""
 
+import shutil
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from lucastra_protocol.errors import LucAstraError
 
-from lucastrad.embeddings.static import SPACE, TRUNCATED, StaticModel
+from lucastrad.embeddings.static import (
+    FOLDER,
+    MANIFEST,
+    SPACE,
+    TOKENIZER,
+    TRUNCATED,
+    VECTORS,
+    WEIGHTS,
+    StaticModel,
+    verify,
+)
 from lucastrad.types import Passage, VectorSpace
 
 RETRY = Passage("net/retry.py", "retry_with_backoff", "def retry_with_backoff(call):\n    time.sleep(2 ** attempt)\n")
@@ -20,7 +33,7 @@ PASSAGES = [RETRY, TOTAL, PARSE]
 
 @cache
 def _shared(dimensions: int = SPACE.dimensions) -> StaticModel:
-    """Maps the half-precision table, which loads at once."""
+    """Maps the table, which loads at once."""
     return StaticModel.load(for_passages=False, dimensions=dimensions)
 
 
@@ -38,8 +51,8 @@ def test_vectors_have_length_one_and_are_the_same_every_time(model: StaticModel)
     assert np.array_equal(vectors, StaticModel.load(for_passages=False).embed_passages(PASSAGES))
 
 
-def test_both_precisions_of_the_table_say_the_same(model: StaticModel) -> None:
-    assert np.allclose(StaticModel.load(for_passages=True).embed_passages(PASSAGES), model.embed_passages(PASSAGES))
+def test_a_mapped_table_says_what_one_in_memory_says(model: StaticModel) -> None:
+    assert np.array_equal(StaticModel.load(for_passages=True).embed_passages(PASSAGES), model.embed_passages(PASSAGES))
 
 
 @settings(max_examples=25, deadline=None)
@@ -90,3 +103,34 @@ def test_shorter_vectors_are_the_beginning_of_longer_ones_brought_to_length_one(
     assert np.allclose(_shared(space.dimensions).embed_passages(PASSAGES), expected, atol=1e-6)
     assert _shared(space.dimensions).embed_query("parse config").shape == (space.dimensions,)
     assert not _shared(space.dimensions).embed_query("?!").any()
+
+
+def test_the_packaged_files_are_those_of_the_manifest_and_fit_the_package() -> None:
+    verify()
+    assert sum(file.stat().st_size for file in FOLDER.iterdir()) < 15_000_000
+
+
+@pytest.fixture
+def copied(tmp_path: Path) -> Path:
+    return Path(shutil.copytree(FOLDER, tmp_path / "model"))
+
+
+@pytest.mark.parametrize("name", [MANIFEST, TOKENIZER, VECTORS, WEIGHTS])
+def test_a_missing_or_cut_file_is_an_error_that_names_the_cure(copied: Path, name: str) -> None:
+    (copied / name).write_bytes((copied / name).read_bytes()[:-100])
+    with pytest.raises(LucAstraError, match=r"damaged or incomplete.*reinstall"):
+        StaticModel.load(for_passages=False, folder=copied)
+    (copied / name).unlink()
+    with pytest.raises(LucAstraError, match=r"damaged or incomplete.*reinstall"):
+        StaticModel.load(for_passages=False, folder=copied)
+    with pytest.raises(LucAstraError, match="reinstall"):
+        verify(copied)
+
+
+@pytest.mark.parametrize("name", [TOKENIZER, VECTORS, WEIGHTS])
+def test_one_changed_byte_fails_the_checksum(copied: Path, name: str) -> None:
+    changed = bytearray((copied / name).read_bytes())
+    changed[-200] ^= 1
+    (copied / name).write_bytes(changed)
+    with pytest.raises(LucAstraError, match="damaged"):
+        verify(copied)

@@ -1,0 +1,1 @@
+"""Rebuilds the packaged embedding model from the registries: `python -m training`."""
