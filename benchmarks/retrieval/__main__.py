@@ -1,56 +1,56 @@
-"""`python -m benchmarks.retrieval [--quick] [--check] [--json FILE]`"""
+"""`python -m benchmarks.retrieval [--quick] [--check] [--json FILE] [--tuning FOLDER] [--only CELL,...]`"""
 
+import argparse
+import os
 import sys
-from dataclasses import dataclass, field
+import tempfile
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
-import trio
+from benchmarks.command import Options, main
+from benchmarks.retrieval.results import RetrievalReport
+from benchmarks.retrieval.suite import Settings
+from benchmarks.retrieval.tuning import REPOSITORIES_VARIABLE, SET_VARIABLE
 
-from benchmarks.bars import Bar, Demand, Verdict
-from benchmarks.command import Options, main, step
-from benchmarks.corpora import DJANGO
-from benchmarks.daemon import open_daemon
-from benchmarks.machine import Machine
-from benchmarks.retrieval.questions import DJANGO_QUESTIONS
-
-FIRST = 3
-ANSWERED = Bar("questions with the right file among the first three passages", Demand.AT_LEAST, 8)
-
-
-@dataclass(slots=True)
-class RetrievalReport:
-    """Rank of the right file for each question; None where it is not among the first ten."""
-
-    machine: Machine
-    corpus: str
-    ranks: dict[str, int | None] = field(default_factory=dict)
-    verdicts: list[Verdict] = field(default_factory=list)
-
-    def lines(self) -> list[str]:
-        """The report as text, without the bars."""
-        rows = [f"  {rank or '-':>4}  {question}" for question, rank in self.ranks.items()]
-        return [str(self.machine), f"{self.corpus}: rank of the right file", "", *rows]
+_DESCRIPTION = (
+    f"Measure whether the right place comes first. Also: --tuning FOLDER (or {SET_VARIABLE}), the tuning set; "
+    f"--repositories FOLDER (or {REPOSITORIES_VARIABLE}), its checkouts, where they need no cloning; --ablation, what "
+    "each weight of the ranking is worth; --only CELL,... measures these cells; --no-peers leaves the others out."
+)
+_ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
-def measure(options: Options) -> RetrievalReport:
-    """Ask every question as `lucastra-client ask` would."""
-    report = RetrievalReport(Machine.here(), DJANGO.name)
+def measure(options: Options, settings: Settings) -> RetrievalReport:
+    """Measure every cell, or those asked for."""
+    from benchmarks.retrieval import suite
 
-    async def run(scratch: Path) -> None:
-        tree = await trio.to_thread.run_sync(DJANGO.tree, options.cache)
-        step(f"{DJANGO.name}: indexing")
-        async with open_daemon(scratch) as daemon, daemon.client() as client:
-            await client.index(tree)
-            for question, files in DJANGO_QUESTIONS.items():
-                answer = await client.ask(question, limit=10, workspaces=[tree])
-                paths = [citation.hit.path for citation in answer.citations]
-                report.ranks[question] = next((n for n, path in enumerate(paths, 1) if path in files), None)
-        answered = sum(rank is not None and rank <= FIRST for rank in report.ranks.values())
-        report.verdicts.append(ANSWERED.hold(answered, DJANGO.name))
+    cache = options.cache / "retrieval"
+    cache.mkdir(parents=True, exist_ok=True)
+    os.environ.setdefault("SEMBLE_GRAMMARS_CACHE_DIR", str(options.cache / "grammars"))
+    with tempfile.TemporaryDirectory(prefix="run-", dir=cache, ignore_cleanup_errors=True) as scratch:
+        return suite.measure(cache, Path(scratch), quick=options.quick, settings=settings)
 
-    options.run(run)
-    return report
+
+def parse(arguments: Sequence[str]) -> tuple[Settings, list[str]]:
+    """(what is this benchmark's, the arguments that all benchmarks share)."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--tuning", type=Path, default=_from_environment(SET_VARIABLE))
+    parser.add_argument("--repositories", type=Path, default=_from_environment(REPOSITORIES_VARIABLE))
+    parser.add_argument("--only", default="")
+    parser.add_argument("--ablation", action="store_true")
+    parser.add_argument("--no-peers", action="store_true")
+    found, shared = parser.parse_known_args(arguments)
+    only = [cell.strip() for cell in found.only.split(",") if cell.strip()]
+    return Settings(found.tuning, found.repositories, only, found.ablation, not found.no_peers), shared
+
+
+def _from_environment(name: str) -> Path | None:
+    value = os.environ.get(name, "")
+    return Path(value).expanduser() if value else None
 
 
 if __name__ == "__main__":
-    sys.exit(main("benchmarks.retrieval", "Measure whether the right file comes first.", measure))
+    os.environ |= dict.fromkeys(_ONE_THREAD, "1")
+    own, shared = parse(sys.argv[1:])
+    sys.exit(main("benchmarks.retrieval", _DESCRIPTION, partial(measure, settings=own), shared))
