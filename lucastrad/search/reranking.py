@@ -19,15 +19,18 @@ from lucastrad.config.schema import SearchConfig
 from lucastrad.embeddings.cache import EmbeddingCache, passage_key
 from lucastrad.embeddings.protocol import Embedder
 from lucastrad.indexing.analysis import passage
-from lucastrad.search.ranking import one_per_file_first
+from lucastrad.search.query import parse
+from lucastrad.search.ranking import best
 from lucastrad.types import Hit, Passage, SearchMode, SearchOutcome, SearchQuery
 
 _log = logging.getLogger(__name__)
 
 DEPTH = 30
 """The hits that are judged again."""
-WEIGHT = 0.6
-"""Times the cosine of question and passage, added to the score of the first ranking."""
+WEIGHT = 1.0
+"""Times the cosine of question and passage, added to the score of the first ranking. Of 0.1 to 5 the highest that
+lowers no kind of question: NDCG@10 of 200 questions for files rises by .010 (standard error .005), MRR@10 of 120
+docstring questions by .066 (.019); at 1.5 symbol questions fall."""
 _MAX_QUEUED = 10 * (DEPTH + 1)
 """Passages that wait for the model. The newest search's come first, and what then exceeds this is dropped: the search
 that asked for it asks again when it is repeated."""
@@ -86,9 +89,8 @@ class Reranker:
         vectors, failure = await self._vectors(wanted, deadline_ms / 1000)
         question = vectors.get(passage_key(asked))
         cosines = [None if question is None or key not in vectors else float(vectors[key] @ question) for key in keys]
-        hits = one_per_file_first(
-            reordered(outcome.hits, cosines), query.limit, lambda hit: (hit.workspace, hit.chunk.path)
-        )
+        ranked = reordered(outcome.hits, cosines)
+        hits = best(parse(query.text), ranked, query.limit, lambda hit: (hit.workspace, hit.chunk.path))
         notices = [*outcome.notices]
         if failure is not None:
             notices.append(failure.message)

@@ -23,7 +23,7 @@ from lucastrad.indexing.indexer import WorkspaceIndexer
 from lucastrad.indexing.store import ServedVectors
 from lucastrad.indexing.workspaces import WorkspaceService
 from lucastrad.search.query import ParsedQuery, parse
-from lucastrad.search.ranking import Candidate, Outline, one_per_file_first, rank
+from lucastrad.search.ranking import Candidate, Outline, best, rank
 from lucastrad.search.reranking import Reranker
 from lucastrad.storage.catalog import CatalogReader, ChunkSpan
 from lucastrad.storage.keywords import Field, KeywordIndex
@@ -197,7 +197,7 @@ class SearchService:
             for scope in scopes:
                 nursery.start_soon(rank_one, scope, best_bm25)
         hits.sort(key=lambda hit: (-hit.score, hit.workspace, hit.chunk.path, hit.chunk.id))
-        return one_per_file_first(hits, plan.query.limit, lambda hit: (hit.workspace, hit.chunk.path))
+        return best(plan.parsed, hits, plan.query.limit, lambda hit: (hit.workspace, hit.chunk.path))
 
     async def _guarded(self, scope: _Scope, notices: list[str], work: Callable[..., _R], *args: object) -> _R | None:
         """Run `work` in a thread; None where the workspace turns out to be damaged, which starts its repair."""
@@ -307,10 +307,10 @@ def _ranked(scope: _Scope, plan: _Plan, candidates: list[Candidate], best_bm25: 
     catalog = scope.indexer.store.catalog
     outlines = {i: Outline(*row) for i, row in catalog.outlines([c.chunk for c in candidates]).items()}
     ranked = rank(plan.parsed, plan.query.mode, candidates, outlines, best_bm25=best_bm25)
-    best = one_per_file_first(ranked, plan.query.limit, lambda item: item.path)
-    chunks = catalog.chunks([item.chunk for item in best])
+    shown = best(plan.parsed, ranked, plan.query.limit, lambda item: item.path)
+    chunks = catalog.chunks([item.chunk for item in shown])
     root = str(scope.indexer.root)
-    return [Hit(root, chunks[item.chunk], item.score, item.components) for item in best if item.chunk in chunks]
+    return [Hit(root, chunks[item.chunk], item.score, item.components) for item in shown if item.chunk in chunks]
 
 
 def _keyword_candidates(
