@@ -1,0 +1,83 @@
+"""A small index of its own for files without their documentation, searched and ranked as a workspace is.
+
+Invariant: touches no workspace's store. Blocking: call it from a thread.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lucastrad.evaluation.report import Place
+from lucastrad.evaluation.scoring import DEPTH
+from lucastrad.evaluation.stripped import StrippedFile
+from lucastrad.search.query import parse
+from lucastrad.search.ranking import Candidate, Outline, best, rank
+from lucastrad.search.service import CANDIDATES, FIELD_BOOSTS
+from lucastrad.storage.keywords import KeywordChunk, KeywordIndex
+from lucastrad.types import SearchMode
+
+
+class StrippedIndex:
+    """Filled by `add` and `embedded`, in the same order; then `publish`, then `search`."""
+
+    def __init__(self, folder: Path, dimensions: int) -> None:
+        """`folder` is for the keyword index, and nobody else's."""
+        self._keywords = KeywordIndex(folder)
+        self._vectors: list[NDArray[np.float32]] = []
+        self._matrix = np.zeros((0, dimensions), np.float32)
+        self._outlines: list[Outline] = []
+        self._places: list[Place] = []
+
+    def __len__(self) -> int:
+        """Passages."""
+        return len(self._places)
+
+    def add(self, files: Sequence[StrippedFile]) -> None:
+        """Take the passages of some files."""
+        found: list[KeywordChunk] = []
+        for file in files:
+            for chunk in file.chunks:
+                number = len(self._places)
+                self._places.append(Place(file.path, chunk.start_line, chunk.end_line))
+                self._outlines.append(Outline(file.path, file.language, chunk.symbol, chunk.kind, chunk.start_line))
+                found.append(KeywordChunk(number, number, chunk.terms.body, chunk.terms.symbol, file.path_terms))
+        self._keywords.add(found)
+
+    def embedded(self, vectors: NDArray[np.float32]) -> None:
+        """Take the vectors of passages that were added, in their order; one a row."""
+        self._vectors.append(vectors)
+
+    def publish(self) -> None:
+        """Make everything searchable."""
+        self._keywords.commit(1)
+        if self._vectors:
+            self._matrix = np.concatenate(self._vectors)
+            self._vectors.clear()
+
+    def search(self, question: str, mode: SearchMode, vector: NDArray[np.float32] | None) -> list[Place]:
+        """The ten places that a user would see; `vector` is the question's, None or zero where it has none."""
+        parsed = parse(question)
+        candidates: dict[int, Candidate] = {}
+        if mode is not SearchMode.KEYWORD and vector is not None and vector.any():
+            for number, cosine in self._nearest(vector):
+                candidates[number] = Candidate(number, cosine=cosine)
+        if mode is not SearchMode.VECTOR:
+            for number, bm25 in self._keywords.search(parsed.terms, FIELD_BOOSTS, CANDIDATES):
+                candidates.setdefault(number, Candidate(number)).bm25 = bm25
+        found = list(candidates.values())
+        best_bm25 = max((one.bm25 for one in found if one.bm25 is not None), default=1.0)
+        outlines = {number: self._outlines[number] for number in candidates}
+        ranked = rank(parsed, mode, found, outlines, best_bm25=best_bm25)
+        return [self._places[item.chunk] for item in best(parsed, ranked, DEPTH, lambda item: item.path)]
+
+    def close(self) -> None:
+        """Release the files of the keyword index."""
+        self._keywords.close()
+
+    def _nearest(self, vector: NDArray[np.float32]) -> list[tuple[int, float]]:
+        cosines = self._matrix @ vector
+        # Stable: equal cosines come in the order of the passages, on every machine.
+        best = np.argsort(-cosines, kind="stable")[:CANDIDATES]
+        return [(int(number), float(cosines[number])) for number in best]
