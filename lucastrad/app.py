@@ -6,6 +6,7 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
+from pathlib import Path
 from typing import TypedDict
 
 import trio
@@ -13,17 +14,24 @@ from lucastra_protocol import __version__
 from lucastra_protocol.errors import ErrorCode, LucAstraError
 from lucastra_protocol.paths import Paths
 
+from lucastrad.assistant.providers import ProviderService
 from lucastrad.assistant.service import AssistantService
 from lucastrad.config.schema import Config
 from lucastrad.config.service import ConfigChange, Configuration
+from lucastrad.conversation import window
+from lucastrad.conversation.service import ConversationService
 from lucastrad.doctor import Doctor
 from lucastrad.embeddings.local import LocalEmbedder
+from lucastrad.embeddings.minilm import MiniLmEmbedder
 from lucastrad.embeddings.protocol import Embedder
 from lucastrad.embeddings.spaces import EmbeddingSpaces, open_cache
+from lucastrad.evaluation.service import EvaluationService
 from lucastrad.indexing.worker import set_grammar_folder
 from lucastrad.indexing.workspaces import WorkspaceService
+from lucastrad.llm.build import Providers
 from lucastrad.logs import DaemonLog, log_event, open_log
 from lucastrad.memory import limit_arenas
+from lucastrad.search.reranking import Reranker
 from lucastrad.search.service import SearchService
 from lucastrad.server.daemon import serve_clients
 from lucastrad.server.services import Services
@@ -74,41 +82,88 @@ async def _serve(paths: Paths, configuration: Configuration, log: DaemonLog, *, 
     set_grammar_folder(paths.home)
     settings = configuration.current
     workers = settings.indexing.workers or default_size()
-    # Vectors are merged by a worker of their own: it takes minutes, and files must not wait for it.
-    async with open_pool(workers) as pool, open_pool(1) as builders:
+    # Vectors are merged by a worker of their own: it takes minutes, and files must not wait for it. The model that
+    # re-ranks has one too, which is started when it is used.
+    async with open_pool(workers) as pool, open_pool(1) as builders, open_pool(1) as judges:
         (space,) = [space for space in LocalEmbedder.spaces if space.dimensions == settings.embeddings.dimensions]
         embedder = LocalEmbedder(pool, space)
-        async with _open_embeddings(embedder, pool, paths, settings) as embeddings, trio.open_nursery() as nursery:
+        async with (
+            _open_embeddings(embedder, pool, paths, settings) as embeddings,
+            _open_providers(settings) as providers,
+            trio.open_nursery() as nursery,
+        ):
+
+            def rules_for(root: Path) -> ScanRules:
+                return _rules(configuration.for_workspace(root))
+
             workspaces = WorkspaceService(
                 paths.home,
                 pool=pool,
                 builders=builders,
                 embeddings=embeddings,
-                rules_for=lambda root: _rules(configuration.for_workspace(root)),
+                rules_for=rules_for,
                 open_watcher=partial(_open_watcher, configuration),
                 policy=Policy(m=settings.vector_search.m, ef_construction=settings.vector_search.ef_construction),
             )
-            search = SearchService(workspaces, embeddings)
+            reranking_model = MiniLmEmbedder(judges)
+            reranker = Reranker(
+                reranking_model,
+                lambda: embeddings.cache(reranking_model.space),
+                lambda: configuration.current.search,
+            )
+            search = SearchService(workspaces, embeddings, reranker)
+
+            provider_service = ProviderService(providers, settings)
+
+            def budget_tokens() -> int:
+                return configuration.current.conversation.max_context_tokens
+
+            assistant = AssistantService(search, providers, fit=window.fit, budget_tokens=budget_tokens)
+            conversations = ConversationService(
+                _conversations_file(paths, settings), assistant, budget_tokens=budget_tokens
+            )
 
             async def apply(change: ConfigChange) -> None:
                 log.configure(**_log_settings(change.after))
                 if change.before.indexing != change.after.indexing or change.workspaces:
                     workspaces.rescan_all()
+                await provider_service.reconfigure(change.after)
+                if _where_kept(change.before) != _where_kept(change.after):
+                    _log.info("where conversations are kept comes into force when the daemon starts again")
                 if change.before.embeddings != change.after.embeddings:
                     _log.info("what changed in `embeddings` comes into force when the daemon starts again")
 
             services = Services(
                 search=search,
-                assistant=AssistantService(search),
+                assistant=assistant,
+                conversations=conversations,
+                providers=provider_service,
                 workspaces=workspaces,
+                evaluations=EvaluationService(
+                    paths.home,
+                    workspaces=workspaces,
+                    search=search,
+                    embeddings=embeddings,
+                    pool=pool,
+                    rules_for=rules_for,
+                ),
                 settings=configuration,
-                checks=Doctor(paths, configuration, pool=pool, embedder=embedder, workspaces=workspaces),
+                checks=Doctor(
+                    paths,
+                    configuration,
+                    pool=pool,
+                    embedder=embedder,
+                    reranking_model=reranking_model,
+                    workspaces=workspaces,
+                ),
                 space=space,
                 home=paths.home,
             )
             await nursery.start(workspaces.run)
+            await nursery.start(conversations.run)
             await nursery.start(configuration.watch, apply)
             nursery.start_soon(embedder.warm_up)
+            nursery.start_soon(reranker.run)
             nursery.start_soon(_attach_configured, workspaces, settings)
             # Modules and classes stay as long as the daemon does: a collection need not visit them, which would hold
             # up a search for tens of milliseconds every few hundred requests.
@@ -148,6 +203,28 @@ async def _open_embeddings(
         yield embeddings
     finally:
         embeddings.close()
+
+
+@asynccontextmanager
+async def _open_providers(settings: Config) -> AsyncIterator[Providers]:
+    """The language-model providers, each built when it is first asked."""
+    providers = Providers(settings)
+    try:
+        yield providers
+    finally:
+        with trio.CancelScope(shield=True):  # bounded: idle connections are closed, and no request is left
+            await providers.aclose()
+
+
+def _where_kept(settings: Config) -> tuple[bool, Path | None]:
+    return settings.conversation.persist, settings.conversation.persist_path
+
+
+def _conversations_file(paths: Paths, settings: Config) -> Path | None:
+    """Where conversations are kept; None for in memory."""
+    persist, folder = _where_kept(settings)
+    # A folder of our own in the one that the user names: it is closed to other users, which theirs need not be.
+    return (folder or paths.home) / "conversations" / "conversations.sqlite3" if persist else None
 
 
 def _open_watcher(configuration: Configuration, root: str, list_folders: ListFolders) -> Watcher:

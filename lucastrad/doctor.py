@@ -8,9 +8,11 @@ from collections.abc import Awaitable, Callable
 import numpy as np
 import trio
 from lucastra_protocol import __version__
+from lucastra_protocol.errors import LucAstraError
 from lucastra_protocol.paths import Paths
 
 from lucastrad.config.service import Configuration
+from lucastrad.embeddings.minilm import INSTALL
 from lucastrad.embeddings.protocol import Embedder
 from lucastrad.indexing.worker import parse_job
 from lucastrad.indexing.workspaces import WorkspaceService
@@ -32,12 +34,14 @@ class Doctor:
         *,
         pool: WorkerPool,
         embedder: Embedder,
+        reranking_model: Embedder,
         workspaces: WorkspaceService,
     ) -> None:
         self._paths = paths
         self._configuration = configuration
         self._pool = pool
         self._embedder = embedder
+        self._reranking_model = reranking_model
         self._workspaces = workspaces
 
     async def doctor(self) -> list[CheckReport]:
@@ -48,6 +52,7 @@ class Doctor:
             ("store", self._store),
             ("parsers", self._parsers),
             ("embeddings", self._embeddings),
+            ("re-ranking", self._reranking),
             ("watching", self._watching),
             ("workspaces", self._workspace_states),
         ]
@@ -105,9 +110,7 @@ class Doctor:
 
     async def _embeddings(self) -> list[CheckReport]:
         space = self._embedder.space
-        rows = await self._embedder.embed_passages([Passage("a.py", "load_config", "read the configuration file")])
-        query = await self._embedder.embed_query("where is the configuration loaded")
-        cosine = float(np.dot(rows[0], query))
+        cosine = await _cosine_of_an_answer(self._embedder)
         detail = f"{space.provider} {space.model}, {space.dimensions} dimensions"
         if cosine > 0.3:
             return [CheckReport("embeddings", CheckStatus.OK, detail)]
@@ -115,6 +118,25 @@ class Doctor:
             CheckReport(
                 "embeddings", CheckStatus.ERROR, f"{detail}: a question and its answer have cosine {cosine:.2f}",
                 "reinstall with `pip install --force-reinstall wordllama`",
+            )
+        ]  # fmt: skip
+
+    async def _reranking(self) -> list[CheckReport]:
+        if not self._configuration.current.search.rerank:
+            return [CheckReport("re-ranking", CheckStatus.OK, "off; `search.rerank` turns it on")]
+        space = self._reranking_model.space
+        try:
+            cosine = await _cosine_of_an_answer(self._reranking_model)
+        except LucAstraError as error:
+            detail, cure = f"searches are answered without it: {error.message}", f"run `{INSTALL}`"
+            return [CheckReport("re-ranking", CheckStatus.WARNING, detail, cure)]
+        detail = f"{space.provider} {space.model}, {space.dimensions} dimensions"
+        if cosine > 0.3:
+            return [CheckReport("re-ranking", CheckStatus.OK, detail)]
+        return [
+            CheckReport(
+                "re-ranking", CheckStatus.ERROR, f"{detail}: a question and its answer have cosine {cosine:.2f}",
+                "set `search.rerank` to false",
             )
         ]  # fmt: skip
 
@@ -148,3 +170,9 @@ class Doctor:
                 detail = f"{report.files} files, {report.chunks} chunks, {report.embedded} embedded, {report.freshness}"
                 findings.append(CheckReport(name, CheckStatus.OK, "; ".join([detail, *report.notices])))
         return findings
+
+
+async def _cosine_of_an_answer(embedder: Embedder) -> float:
+    rows = await embedder.embed_passages([Passage("a.py", "load_config", "read the configuration file")])
+    query = await embedder.embed_query("where is the configuration loaded")
+    return float(np.dot(rows[0], query))

@@ -138,16 +138,6 @@ class SearchOutcome:
     notices: list[str] = field(default_factory=list)
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """An answer to a question; `text` is None when no provider is configured."""
-
-    citations: list[Hit]
-    freshness: Freshness
-    text: str | None = None
-    notices: list[str] = field(default_factory=list)
-
-
 class WorkspaceState(StrEnum):
     """What a workspace's indexer is doing."""
 

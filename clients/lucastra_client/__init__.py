@@ -2,6 +2,7 @@
 
     async with open_client() as client:
         result = await client.search("where are requests retried")
+        async for event in client.ask_stream("why are they retried"): ...
 
     with BlockingClient() as client:
         result = client.search("where are requests retried")

@@ -18,6 +18,7 @@ SHELLS = ("bash", "zsh", "fish")
 
 _MAX_QUERY_CHARACTERS = 4096
 _MAX_LIMIT = 100
+_LEAST_QUESTIONS, _MOST_QUESTIONS = 10, 2000
 _PLACE = re.compile(r"^(?P<path>.+?):(?P<line>\d+)(?:[-:]\d+)?:?$", re.DOTALL)
 _EXIT_CODES = "Exit codes: 0 found, 1 nothing found, 2 error, 130 interrupted."
 
@@ -46,6 +47,7 @@ class Arguments(argparse.Namespace):
     path: Path | None
     force: bool
     no_wait: bool
+    questions: int
     files: bool
     skipped: bool
     action: str
@@ -183,6 +185,24 @@ def _add_workspaces(commands: "_Commands[Parser]") -> None:
     index.add_argument("path", nargs="?", type=Path, metavar="PATH", help="the folder")
     index.add_argument("--force", action="store_true", help="even the home folder or the whole file system")
     index.add_argument("--no-wait", action="store_true", help="return at once and index in the background")
+
+    evaluate = _command(
+        commands,
+        "eval",
+        "Measure how well your code is found, and what would improve it.",
+        "eval",
+        "eval ~/src/django --questions 1000",
+        "eval --json | jq .total.relevance",
+        closing="Asks what docstrings, doc comments and commits say, of the whole workspace; leaves its index alone.",
+    )
+    evaluate.add_argument("path", nargs="?", type=Path, metavar="FOLDER", help="the folder (default: where you stand)")
+    evaluate.add_argument(
+        "--questions",
+        type=_questions,
+        default=300,
+        metavar="N",
+        help="at most N questions, 10 to 2000, the same ones each time (default 300)",
+    )
 
     status = _command(
         commands,
@@ -344,6 +364,13 @@ def _limit(text: str) -> int:
     number = _count(text)
     if number > _MAX_LIMIT:
         raise argparse.ArgumentTypeError(f"{number} is over the limit of {_MAX_LIMIT}")
+    return number
+
+
+def _questions(text: str) -> int:
+    number = _count(text)
+    if not _LEAST_QUESTIONS <= number <= _MOST_QUESTIONS:
+        raise argparse.ArgumentTypeError(f"{number} is not between {_LEAST_QUESTIONS} and {_MOST_QUESTIONS}")
     return number
 
 

@@ -7,12 +7,15 @@ from types import TracebackType
 from typing import Self, TypeVar
 
 import trio
+from lucastra_protocol import answers
 from lucastra_protocol import types as wire
 from lucastra_protocol.errors import ErrorCode, LucAstraError
 from lucastra_protocol.paths import Paths
 
-from lucastra_client.client import Client, StrPath, open_client
+from lucastra_client.blocking_answers import BlockingConversations, BlockingStream
+from lucastra_client.client import Client, open_client
 from lucastra_client.connection import OnProgress
+from lucastra_client.paths import StrPath
 
 T = TypeVar("T")
 
@@ -36,6 +39,7 @@ class BlockingClient:
         self._failure: BaseException | None = None
         self._token: trio.lowlevel.TrioToken | None = None
         self._client: Client | None = None
+        self.conversations = BlockingConversations(self._call)
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -139,11 +143,87 @@ class BlockingClient:
         workspaces: StrPath | Iterable[StrPath] = (),
         paths: str | Iterable[str] = (),
         languages: str | Iterable[str] = (),
+        provider: str | None = None,
+        system: str = "",
     ) -> wire.AskResult:
         """See `Client.ask`."""
         return self._call(
-            lambda client: client.ask(question, limit=limit, workspaces=workspaces, paths=paths, languages=languages)
+            lambda client: client.ask(
+                question,
+                limit=limit,
+                workspaces=workspaces,
+                paths=paths,
+                languages=languages,
+                provider=provider,
+                system=system,
+            )
         )
+
+    def ask_stream(
+        self,
+        question: str,
+        *,
+        limit: int = 5,
+        workspaces: StrPath | Iterable[StrPath] = (),
+        paths: str | Iterable[str] = (),
+        languages: str | Iterable[str] = (),
+        provider: str | None = None,
+        system: str = "",
+    ) -> BlockingStream[wire.AskResult]:
+        """See `Client.ask_stream`."""
+        return BlockingStream(
+            self._call,
+            lambda client: client.ask_stream(
+                question,
+                limit=limit,
+                workspaces=workspaces,
+                paths=paths,
+                languages=languages,
+                provider=provider,
+                system=system,
+            ),
+        )
+
+    def complete(
+        self,
+        prompt: str,
+        *,
+        system: str = "",
+        provider: str | None = None,
+        max_tokens: int | None = None,
+        temperature: float | None = None,
+    ) -> answers.CompleteResult:
+        """See `Client.complete`."""
+        return self._call(
+            lambda client: client.complete(
+                prompt, system=system, provider=provider, max_tokens=max_tokens, temperature=temperature
+            )
+        )
+
+    def complete_stream(
+        self,
+        prompt: str,
+        *,
+        system: str = "",
+        provider: str | None = None,
+        max_tokens: int | None = None,
+        temperature: float | None = None,
+    ) -> BlockingStream[answers.CompleteResult]:
+        """See `Client.complete_stream`."""
+        return BlockingStream(
+            self._call,
+            lambda client: client.complete_stream(
+                prompt, system=system, provider=provider, max_tokens=max_tokens, temperature=temperature
+            ),
+        )
+
+    def models(self, provider: str | None = None) -> answers.ModelsResult:
+        """See `Client.models`."""
+        return self._call(lambda client: client.models(provider))
+
+    def providers(self, *, check: bool = False) -> list[answers.ProviderInfo]:
+        """See `Client.providers`."""
+        return self._call(lambda client: client.providers(check=check))
 
     def index(self, path: StrPath, *, wait: bool = True, on_progress: OnProgress | None = None) -> wire.IndexResult:
         """See `Client.index`."""
@@ -162,6 +242,12 @@ class BlockingClient:
     ) -> wire.FilesResult:
         """See `Client.files`."""
         return self._call(lambda client: client.files(path, skipped_only=skipped_only, offset=offset, limit=limit))
+
+    def evaluate(
+        self, path: StrPath, *, questions: int = 300, on_progress: OnProgress | None = None
+    ) -> wire.EvaluateResult:
+        """See `Client.evaluate`."""
+        return self._call(lambda client: client.evaluate(path, questions=questions, on_progress=on_progress))
 
     def status(self) -> wire.StatusResult:
         """See `Client.status`."""

@@ -1,21 +1,21 @@
 """The async client: one typed method per request of the contract."""
 
-import os
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 import msgspec
 import trio
+from lucastra_protocol import answers
 from lucastra_protocol import types as wire
 from lucastra_protocol.connect import Unanswered, connect, open_session, say_hello, tcp_token
 from lucastra_protocol.errors import ErrorCode, LucAstraError
 from lucastra_protocol.paths import Paths
 
 from lucastra_client.connection import Connection, OnProgress, Result, open_connection
+from lucastra_client.conversations import Conversations
 from lucastra_client.limits import check_ranges
-
-StrPath = str | os.PathLike[str]
+from lucastra_client.paths import StrPath, absolute, absolute_all, listed
+from lucastra_client.streams import AnswerStream
 
 _CLIENT_NAME = "lucastra_client"
 _STOP_SECONDS = 10.0
@@ -32,6 +32,7 @@ class Client:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self.conversations = Conversations(connection)
 
     async def _request(self, method: str, params: msgspec.Struct, result: type[Result]) -> Result:
         check_ranges(params)
@@ -57,9 +58,9 @@ class Client:
             query=query,
             mode=mode,
             limit=limit,
-            workspaces=_absolute_all(workspaces),
-            paths=_listed(paths),
-            languages=_listed(languages),
+            workspaces=absolute_all(workspaces),
+            paths=listed(paths),
+            languages=listed(languages),
             explain=explain,
         )
         return await self._request(wire.SEARCH.name, params, wire.SearchResult)
@@ -79,12 +80,12 @@ class Client:
         if line < 1:
             raise LucAstraError("line must be at least 1", code=ErrorCode.INVALID_PARAMS)
         params = wire.RelatedParams(
-            path=_absolute(path),
+            path=absolute(path),
             line=line - 1,
             limit=limit,
-            workspaces=_absolute_all(workspaces),
-            paths=_listed(paths),
-            languages=_listed(languages),
+            workspaces=absolute_all(workspaces),
+            paths=listed(paths),
+            languages=listed(languages),
             explain=explain,
         )
         return await self._request(wire.RELATED.name, params, wire.SearchResult)
@@ -97,16 +98,85 @@ class Client:
         workspaces: StrPath | Iterable[StrPath] = (),
         paths: str | Iterable[str] = (),
         languages: str | Iterable[str] = (),
+        provider: str | None = None,
+        system: str = "",
     ) -> wire.AskResult:
-        """An answer with numbered citations; only the citations when no provider is configured."""
-        params = wire.AskParams(
-            question=question,
+        """An answer with numbered citations; only the passages when no provider is configured.
+
+        `provider` is `NAME` or `NAME/MODEL`; `system` what the model is to heed as well.
+        """
+        params = _ask_params(
+            question,
             limit=limit,
-            workspaces=_absolute_all(workspaces),
-            paths=_listed(paths),
-            languages=_listed(languages),
+            workspaces=workspaces,
+            paths=paths,
+            languages=languages,
+            provider=provider,
+            system=system,
         )
         return await self._request(wire.ASK.name, params, wire.AskResult)
+
+    def ask_stream(
+        self,
+        question: str,
+        *,
+        limit: int = 5,
+        workspaces: StrPath | Iterable[StrPath] = (),
+        paths: str | Iterable[str] = (),
+        languages: str | Iterable[str] = (),
+        provider: str | None = None,
+        system: str = "",
+    ) -> AnswerStream[wire.AskResult]:
+        """The answer while it is written: iterate over its events, then read `result`."""
+        params = _ask_params(
+            question,
+            limit=limit,
+            workspaces=workspaces,
+            paths=paths,
+            languages=languages,
+            provider=provider,
+            system=system,
+        )
+        return AnswerStream.of(self._connection, wire.ASK.name, params, wire.AskResult)
+
+    async def complete(
+        self,
+        prompt: str,
+        *,
+        system: str = "",
+        provider: str | None = None,
+        max_tokens: int | None = None,
+        temperature: float | None = None,
+    ) -> answers.CompleteResult:
+        """A model's answer to one prompt, without passages."""
+        params = answers.CompleteParams(
+            prompt=prompt, system=system, provider=provider, max_tokens=max_tokens, temperature=temperature
+        )
+        return await self._request(answers.COMPLETE.name, params, answers.CompleteResult)
+
+    def complete_stream(
+        self,
+        prompt: str,
+        *,
+        system: str = "",
+        provider: str | None = None,
+        max_tokens: int | None = None,
+        temperature: float | None = None,
+    ) -> AnswerStream[answers.CompleteResult]:
+        """A model's answer to one prompt while it is written."""
+        params = answers.CompleteParams(
+            prompt=prompt, system=system, provider=provider, max_tokens=max_tokens, temperature=temperature
+        )
+        return AnswerStream.of(self._connection, answers.COMPLETE.name, params, answers.CompleteResult)
+
+    async def models(self, provider: str | None = None) -> answers.ModelsResult:
+        """The models of a provider, or of every configured one."""
+        return await self._request(answers.MODELS.name, answers.ModelsParams(provider=provider), answers.ModelsResult)
+
+    async def providers(self, *, check: bool = False) -> list[answers.ProviderInfo]:
+        """The language-model providers; `check` asks each whether it would answer now."""
+        params = answers.ProvidersParams(check=check)
+        return (await self._request(answers.PROVIDERS.name, params, answers.ProvidersResult)).providers
 
     async def index(
         self, path: StrPath, *, wait: bool = True, on_progress: OnProgress | None = None
@@ -117,7 +187,7 @@ class Client:
         steps and must not block; an exception that it raises cancels the request.
         """
         token = None if on_progress is None else self._connection.next_token()
-        params = wire.IndexParams(path=_absolute(path), wait=wait, work_done_token=token)
+        params = wire.IndexParams(path=absolute(path), wait=wait, work_done_token=token)
         return await self._connection.request(
             wire.INDEX.name, params, wire.IndexResult, token=token, on_progress=on_progress
         )
@@ -129,15 +199,28 @@ class Client:
 
     async def remove(self, path: StrPath) -> str:
         """Forget a workspace and its index; returns its root. The files themselves stay."""
-        params = wire.WorkspaceParams(path=_absolute(path))
+        params = wire.WorkspaceParams(path=absolute(path))
         return (await self._request(wire.REMOVE.name, params, wire.RemoveResult)).root
 
     async def files(
         self, path: StrPath, *, skipped_only: bool = False, offset: int = 0, limit: int = 1000
     ) -> wire.FilesResult:
         """One page of a workspace's files, with why each skipped one was; `total` counts all pages."""
-        params = wire.FilesParams(path=_absolute(path), skipped_only=skipped_only, offset=offset, limit=limit)
+        params = wire.FilesParams(path=absolute(path), skipped_only=skipped_only, offset=offset, limit=limit)
         return await self._request(wire.FILES.name, params, wire.FilesResult)
+
+    async def evaluate(
+        self, path: StrPath, *, questions: int = 300, on_progress: OnProgress | None = None
+    ) -> wire.EvaluateResult:
+        """How well the code of the workspace that is or holds `path` is found, with at most so many questions made of
+        its documentation and history, and what would improve it. `on_progress` is as for `index`.
+        """
+        token = None if on_progress is None else self._connection.next_token()
+        params = wire.EvaluateParams(path=absolute(path), questions=questions, work_done_token=token)
+        check_ranges(params)
+        return await self._connection.request(
+            wire.EVALUATE.name, params, wire.EvaluateResult, token=token, on_progress=on_progress
+        )
 
     async def status(self) -> wire.StatusResult:
         """The daemon's state and that of every workspace."""
@@ -145,7 +228,7 @@ class Client:
 
     async def config(self, path: StrPath | None = None) -> wire.ConfigResult:
         """The configuration in force, secrets masked; with `path`, that folder's workspace layer too."""
-        params = wire.ConfigParams(path=None if path is None else _absolute(path))
+        params = wire.ConfigParams(path=None if path is None else absolute(path))
         return await self._request(wire.CONFIG.name, params, wire.ConfigResult)
 
     async def doctor(self) -> wire.DoctorResult:
@@ -159,27 +242,25 @@ class Client:
             await self._connection.wait_lost()
 
 
-def _absolute(path: StrPath) -> str:
-    """The daemon's working directory is not the caller's, so only absolute paths and URIs are sent."""
-    text = os.fspath(path)
-    if text.startswith("file:"):
-        return text
-    absolute = os.path.abspath(text)  # noqa: PTH100 - keeps the links of the path
-    try:
-        absolute.encode()
-    except UnicodeEncodeError:  # a name that is no UTF-8: JSON cannot carry it, a URI can
-        return Path(absolute).as_uri()
-    return absolute
-
-
-def _absolute_all(paths: StrPath | Iterable[StrPath]) -> list[str]:
-    if isinstance(paths, str | os.PathLike):
-        paths = (paths,)
-    return [_absolute(path) for path in paths]
-
-
-def _listed(texts: str | Iterable[str]) -> list[str]:
-    return [texts] if isinstance(texts, str) else list(texts)
+def _ask_params(
+    question: str,
+    *,
+    limit: int,
+    workspaces: StrPath | Iterable[StrPath],
+    paths: str | Iterable[str],
+    languages: str | Iterable[str],
+    provider: str | None,
+    system: str,
+) -> wire.AskParams:
+    return wire.AskParams(
+        question=question,
+        limit=limit,
+        workspaces=absolute_all(workspaces),
+        paths=listed(paths),
+        languages=listed(languages),
+        provider=provider,
+        system=system,
+    )
 
 
 @asynccontextmanager

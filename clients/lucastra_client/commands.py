@@ -14,7 +14,7 @@ import msgspec
 from lucastra_protocol import types as wire
 from lucastra_protocol.errors import ErrorCode, LucAstraError
 
-from lucastra_client import logs, queries, scope
+from lucastra_client import evaluation, logs, queries, scope
 from lucastra_client.arguments import PROGRAM, Arguments
 from lucastra_client.listing import files_of
 from lucastra_client.queries import FOUND, NOTHING
@@ -182,6 +182,7 @@ COMMANDS: dict[str, Callable[[Shell], Awaitable[int]]] = {
     "search": queries.search,
     "related": queries.related,
     "index": index,
+    "eval": evaluation.evaluate,
     "status": status,
     "workspaces": workspaces,
     "config": config,

@@ -5,17 +5,19 @@ cancelled request can neither cut a frame short nor lose the place in the stream
 """
 
 import itertools
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 import msgspec
 import trio
 from lucastra_protocol.errors import ErrorCode, LucAstraError
 from lucastra_protocol.framing import FrameReader, frame
-from lucastra_protocol.types import Envelope, ProgressParams, ProgressToken, ResponseError, WorkDone
+from lucastra_protocol.types import Envelope, ProgressToken, RawProgressParams, ResponseError, WorkDone
 
 OnProgress = Callable[[WorkDone], None]
+OnPartial = Callable[[msgspec.Raw], None]
+OnNotification = Callable[[msgspec.Raw], None]
 Result = TypeVar("Result", bound=msgspec.Struct)
 
 _READ_BYTES = 64 * 1024
@@ -55,11 +57,12 @@ class _Refusal(msgspec.Struct, frozen=True):
 class _Pending:
     """A request whose reply is still to come."""
 
-    __slots__ = ("error", "on_progress", "reply", "settled")
+    __slots__ = ("changed", "error", "on_partial", "reply", "settled")
 
-    def __init__(self, on_progress: OnProgress | None) -> None:
-        self.on_progress = on_progress
+    def __init__(self, on_partial: OnPartial | None) -> None:
+        self.on_partial = on_partial
         self.settled = trio.Event()
+        self.changed = trio.Event()
         self.reply: Envelope | None = None
         self.error: Exception | None = None
 
@@ -68,6 +71,12 @@ class _Pending:
         if not self.settled.is_set():
             self.reply, self.error = reply, error
             self.settled.set()
+            self.announce()
+
+    def announce(self) -> None:
+        """Wake who waits for whatever comes next."""
+        self.changed.set()
+        self.changed = trio.Event()
 
 
 class Connection:
@@ -78,6 +87,7 @@ class Connection:
         self._ids = itertools.count(1)
         self._pending: dict[int, _Pending] = {}
         self._progress: dict[ProgressToken, _Pending] = {}
+        self._listeners: dict[str, set[OnNotification]] = {}
         self._outbox_in, self._outbox_out = trio.open_memory_channel[bytes](_OUTBOX_FRAMES)
         self._flushed = trio.Event()
         # Shielded: a cancelled caller's $/cancelRequest still has to leave, so the tasks end
@@ -108,7 +118,7 @@ class Connection:
         if self._failure is not None:
             raise LucAstraError(self._failure, code=ErrorCode.DAEMON_UNREACHABLE)
         request_id = next(self._ids)
-        pending = self._pending[request_id] = _Pending(on_progress)
+        pending = self._pending[request_id] = _Pending(None if on_progress is None else _decoding(on_progress))
         if token is not None:
             self._progress[token] = pending
         sent = False
@@ -126,6 +136,44 @@ class Connection:
         if pending.error is not None:
             raise pending.error
         return _result(pending.reply, method, result)
+
+    async def start(
+        self, method: str, params: msgspec.Struct, result: type[Result], *, token: ProgressToken, on_partial: OnPartial
+    ) -> "Started[Result]":
+        """Send a request whose result comes in parts on `token`; wait for it with what is returned, and end that.
+
+        `on_partial` gets each part as it comes, and must not block; its exception is that of the request.
+        """
+        if self._failure is not None:
+            raise LucAstraError(self._failure, code=ErrorCode.DAEMON_UNREACHABLE)
+        request_id = next(self._ids)
+        pending = self._pending[request_id] = self._progress[token] = _Pending(on_partial)
+        try:
+            await self._send(_Request(request_id, method, params))
+        except BaseException:
+            self._pending.pop(request_id, None)
+            self._progress.pop(token, None)
+            raise
+
+        async def end() -> None:
+            self._progress.pop(token, None)
+            if request_id in self._pending:
+                await self._cancel(request_id)
+
+        return Started(pending, method, result, end)
+
+    def listen(self, method: str, listener: OnNotification) -> Callable[[], None]:
+        """Call `listener`, which must neither block nor raise, with the params of each notification of `method`;
+        returns what ends that."""
+        self._listeners.setdefault(method, set()).add(listener)
+
+        def end() -> None:
+            listeners = self._listeners.get(method, set())
+            listeners.discard(listener)
+            if not listeners:
+                self._listeners.pop(method, None)
+
+        return end
 
     async def _cancel(self, request_id: int) -> None:
         """Tell the daemon to stop; the reader still takes the one reply that it owes."""
@@ -188,7 +236,10 @@ class Connection:
     async def _receive(self, message: Envelope) -> None:
         if isinstance(message.method, str):
             if message.method == "$/progress" and isinstance(message.params, msgspec.Raw):
-                self._report(msgspec.json.decode(message.params, type=ProgressParams))
+                self._report(msgspec.json.decode(message.params, type=RawProgressParams))
+            elif message.method in self._listeners and isinstance(message.params, msgspec.Raw):
+                for listener in tuple(self._listeners[message.method]):
+                    listener(message.params)
             elif message.id is not msgspec.UNSET:
                 error = ResponseError(ErrorCode.METHOD_NOT_FOUND, f"this client does not serve {message.method}")
                 with suppress(LucAstraError):
@@ -196,12 +247,13 @@ class Connection:
         elif isinstance(message.id, int) and (pending := self._pending.pop(message.id, None)) is not None:
             pending.settle(reply=message)
 
-    def _report(self, progress: ProgressParams) -> None:
+    def _report(self, progress: RawProgressParams) -> None:
         pending = self._progress.get(progress.token)
-        if pending is None or pending.on_progress is None or pending.settled.is_set():
+        if pending is None or pending.on_partial is None or pending.settled.is_set():
             return
         try:
-            pending.on_progress(progress.value)
+            pending.on_partial(progress.value)
+            pending.announce()
         except Exception as error:  # belongs to the caller of the request, not to the reader
             pending.settle(error=error)
 
@@ -219,6 +271,41 @@ class Connection:
         self._pending.clear()
 
 
+class Started(Generic[Result]):
+    """A request that was sent."""
+
+    def __init__(
+        self, pending: _Pending, method: str, result: type[Result], end: Callable[[], Awaitable[None]]
+    ) -> None:
+        self._pending = pending
+        self._method = method
+        self._result = result
+        self._end = end
+
+    @property
+    def settled(self) -> bool:
+        """Whether the reply is there, or will never be."""
+        return self._pending.settled.is_set()
+
+    async def wait_changed(self) -> None:
+        """Wait for the next part, or for the reply."""
+        await self._pending.changed.wait()
+
+    def result(self) -> Result:
+        """The settled request's result; raises what the request failed with."""
+        if self._pending.error is not None:
+            raise self._pending.error
+        return _result(self._pending.reply, self._method, self._result)
+
+    async def end(self) -> None:
+        """Take no more parts, and cancel the request unless it is settled."""
+        await self._end()
+
+
+def _decoding(on_progress: OnProgress) -> OnPartial:
+    return lambda value: on_progress(msgspec.json.decode(value, type=WorkDone))
+
+
 def _result(reply: Envelope | None, method: str, result: type[Result]) -> Result:
     """The result that a reply holds, or the error that it holds, raised."""
     unreadable = f"lucastrad's reply to {method} cannot be read"
@@ -232,7 +319,8 @@ def _result(reply: Envelope | None, method: str, result: type[Result]) -> Result
             raise LucAstraError(f"{unreadable}: it has no result; {cure}", code=ErrorCode.INTERNAL_ERROR)
     except ValueError as problem:  # msgspec.DecodeError, UnicodeDecodeError
         raise LucAstraError(f"{unreadable} ({problem}); {cure}", code=ErrorCode.INTERNAL_ERROR) from problem
-    raise LucAstraError(error.message, code=_error_code(error.code))
+    data = error.data if isinstance(error.data, dict) else None
+    raise LucAstraError(error.message, code=_error_code(error.code), data=data)
 
 
 def _error_code(code: int) -> ErrorCode:

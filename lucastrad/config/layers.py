@@ -38,8 +38,7 @@ from lucastrad.config.values import (
 ENVIRONMENT_PREFIX = "LUCASTRA_"
 
 WORKSPACE_KEYS: frozenset[Key] = frozenset(
-    {("indexing", "ignore"), ("indexing", "max_file_bytes"), ("indexing", "include_generated")}
-    | {key for key in KNOWN_KEYS if key[0] == "search"}
+    {("indexing", "ignore"), ("indexing", "max_file_bytes"), ("indexing", "include_generated"), ("search", "limit")}
 )
 """What a workspace's file may set: nothing here sends data anywhere or starts a program."""
 

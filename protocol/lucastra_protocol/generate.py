@@ -10,11 +10,11 @@ from typing import Any
 
 import msgspec
 
-from lucastra_protocol import errors, types
+from lucastra_protocol import answers, errors, types
 from lucastra_protocol.docstrings import attribute_docstrings, describe
 from lucastra_protocol.errors import ErrorCode
 from lucastra_protocol.examples import ERRORS, EXAMPLES
-from lucastra_protocol.types import METHODS, Method
+from lucastra_protocol.methods import METHODS, NOTIFICATIONS, Method, Notification
 from lucastra_protocol.version import PROTOCOL_VERSION
 
 FOLDER = Path(__file__).parents[1]
@@ -30,7 +30,8 @@ def render_schema() -> str:
     document = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "LucAstra methods",
-        "description": "Params and result of every lucastra/* request, under `methods`; error codes under `errors`.",
+        "description": "Params and result of every lucastra/* request, under `methods`; what the daemon sends unasked, "
+        "under `notifications`; error codes under `errors`.",
         "protocolVersion": PROTOCOL_VERSION,
         "methods": {
             method.name: {
@@ -39,7 +40,11 @@ def render_schema() -> str:
                 "result": _reference(method.result),
                 "errors": [code.name for code in ERRORS[method.name]],
             }
+            | ({"events": [_reference(event) for event in method.events]} if method.events else {})
             for method in METHODS
+        },
+        "notifications": {
+            one.name: {"summary": one.summary, "params": _reference(one.params)} for one in NOTIFICATIONS
         },
         "errors": {code.name: {"code": int(code), "description": text} for code, text in _error_texts()},
         "$defs": dict(sorted(components.items())),
@@ -55,15 +60,23 @@ def render_readme(current: str) -> str:
     components = _components()
     for method in METHODS:
         parts += _method_section(method, components)
+    for notification in NOTIFICATIONS:
+        parts += _notification_section(notification, components)
     parts += _type_sections(components)
     return f"{before}{BEGIN}\n\n" + "\n".join(parts) + f"\n{END}{after}"
 
 
 def _components() -> dict[str, Any]:
-    structs = list(dict.fromkeys(struct for method in METHODS for struct in (method.params, method.result)))
-    _, components = msgspec.json.schema_components(structs, ref_template="#/$defs/{name}")
-    describe(components, types, camel=True)
+    _, components = msgspec.json.schema_components(_structs(), ref_template="#/$defs/{name}")
+    for module in (types, answers):
+        describe(components, module, camel=True)
     return components
+
+
+def _structs() -> list[type[types.Wire]]:
+    """What messages are made of, each once."""
+    of_methods = [struct for method in METHODS for struct in (method.params, method.result, *method.events)]
+    return list(dict.fromkeys([*of_methods, *(notification.params for notification in NOTIFICATIONS)]))
 
 
 def _reference(struct: type[types.Wire]) -> dict[str, str]:
@@ -103,6 +116,9 @@ def _method_section(method: Method, components: dict[str, Any]) -> Iterator[str]
     yield f"{method.summary}\n"
     yield from _fields("Params", components[method.params.__name__])
     yield from _fields("Result", components[method.result.__name__])
+    if method.events:
+        names = ", ".join(f"`{event.__name__}`" for event in method.events)
+        yield f"Events on `partialResultToken`, in this order: {names}.\n"
     codes = ", ".join(f"`{code.name}`" for code in ERRORS[method.name])
     yield f"Errors: {codes or 'only those of every method'}.\n"
     params, result = EXAMPLES[method.name]
@@ -112,10 +128,17 @@ def _method_section(method: Method, components: dict[str, Any]) -> Iterator[str]
     yield "```\n"
 
 
+def _notification_section(notification: Notification, components: dict[str, Any]) -> Iterator[str]:
+    yield f"### {notification.name}\n"
+    yield f"A notification. {notification.summary}\n"
+    yield from _fields("Params", components[notification.params.__name__])
+
+
 def _type_sections(components: dict[str, Any]) -> Iterator[str]:
     """The types that params and results are made of."""
     yield "## Types\n"
     used = {struct.__name__ for method in METHODS for struct in (method.params, method.result)}
+    used |= {notification.params.__name__ for notification in NOTIFICATIONS}
     for name, component in sorted(components.items()):
         if name not in used:
             yield f"### {name}\n"

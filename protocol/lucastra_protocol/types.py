@@ -1,7 +1,8 @@
 """Structs of every `lucastra/*` method: the single source of the wire format.
 
 JSON names are camelCase. Positions are LSP positions (0-based line; `character` is 0 for whole-line
-spans). Times are seconds unless a name says otherwise. `METHODS` at the end lists every method.
+spans). Times are seconds unless a name says otherwise. `CORE_METHODS` at the end lists the methods; those of
+conversations and models are in `answers`, and all of them in `methods`.
 """
 
 from typing import Annotated, Any, Literal
@@ -130,12 +131,33 @@ class RelatedParams(Wire, frozen=True):
 # --- ask -----------------------------------------------------------------------------------------
 
 
+ProviderChoice = Annotated[str, Meta(min_length=1, max_length=256)]
+SystemText = Annotated[str, Meta(max_length=100_000)]
+FinishReason = Literal["stop", "length", "filtered"]
+"""Why a model stopped; `length`: the longest answer or the context was used up."""
+
+
 class AskParams(Wire, frozen=True):
     question: Query
     limit: Limit = 5
+    """Passages to answer from."""
     workspaces: list[str] = []
     paths: list[str] = []
     languages: list[str] = []
+    provider: ProviderChoice | None = None
+    """`NAME` or `NAME/MODEL`; null for the configured one."""
+    system: SystemText = ""
+    """What the model is to heed as well."""
+    partial_result_token: ProgressToken | None = None
+    """The answer goes here as it is written, as `$/progress` with the events of `lucastra/ask`; the result still
+    holds the whole."""
+
+
+class TokenUsage(Wire, frozen=True):
+    """Tokens that a request took; null where the provider does not say."""
+
+    input_tokens: int | None = None
+    output_tokens: int | None = None
 
 
 class Citation(Wire, frozen=True):
@@ -147,7 +169,17 @@ class AskResult(Wire, frozen=True):
     """An answer with numbered citations; `answer` is None when no provider is configured."""
 
     citations: list[Citation] = []
+    """What the answer cites; without a provider, all passages."""
+    uncited: list[Citation] = []
+    """Passages that the model was given and did not cite."""
     answer: str | None = None
+    found: bool = True
+    """false where the answer is that the workspace does not hold one."""
+    provider: str | None = None
+    """Who answered; null where no model did."""
+    model: str | None = None
+    finish: FinishReason = "stop"
+    usage: TokenUsage = TokenUsage()
     notices: list[str] = []
     """What the user should know, such as how to configure a provider."""
     freshness: Freshness = "fresh"
@@ -229,6 +261,87 @@ class FileStatus(Wire, frozen=True):
 class FilesResult(Wire, frozen=True):
     files: list[FileStatus] = []
     total: int = 0
+
+
+# --- evaluation ----------------------------------------------------------------------------------
+
+
+class EvaluateParams(Wire, frozen=True):
+    """Measures how well a workspace's code is found, with questions made of its documentation and history."""
+
+    path: str
+    """A folder that is a workspace, or lies in one; the workspace is measured as a whole."""
+    questions: Annotated[int, Meta(ge=10, le=2000)] = 300
+    """At most so many, the same ones each time."""
+    work_done_token: ProgressToken | None = None
+    """Progress goes here as LSP work-done progress."""
+
+
+class ModeScore(Wire, frozen=True):
+    """How well one mode answers some questions: means from 0 to 1, with their standard errors."""
+
+    mode: SearchMode
+    mrr: float
+    """MRR@10."""
+    mrr_error: float
+    ndcg: float
+    """NDCG@10."""
+    ndcg_error: float
+    recall: float
+    """Share of the questions with an answer among ten hits."""
+    recall_error: float
+    files: float
+    """The same, where another passage of an answer's file counts too."""
+
+
+class QuestionGroup(Wire, frozen=True):
+    """Questions of one kind, and how each mode answers them."""
+
+    name: str
+    questions: int
+    modes: list[ModeScore]
+    """Keyword, vector, hybrid."""
+    relevance: float | None = None
+    """Semantic relevance against the keyword baseline: NDCG@10 of hybrid over that of keyword search; None where
+    keyword search finds nothing."""
+    at_least_as_good: float | None = None
+    """Share of `answered` where hybrid search is not worse than keyword search; None where nothing is answered."""
+    answered: int = 0
+    """Questions that hybrid or keyword search finds an answer to."""
+
+
+class Advice(Wire, frozen=True):
+    """What would improve retrieval, with the number that says so."""
+
+    topic: Literal["embedding", "mode", "skipped", "noise", "tests", "documentation", "grammars"]
+    text: str
+    ignore: list[str] = []
+    """Lines for `.lucastraignore`."""
+
+
+class AskedQuestion(Wire, frozen=True):
+    source: Literal["definitions", "commits"]
+    question: str
+    answers: list[str]
+    """Files relative to the workspace; `file:line` for definitions, with the 1-based line where one begins."""
+    ranks: dict[SearchMode, int] = {}
+    """At which rank a mode shows an answer; a mode that shows none among ten hits is absent."""
+
+
+class EvaluateResult(Wire, frozen=True):
+    root: str
+    total: QuestionGroup
+    sources: list[QuestionGroup] = []
+    """`definitions`: first sentences of docstrings and doc comments, which must find their definitions with no
+    documentation in the index; `commits`: messages, which must find the files that were changed."""
+    languages: list[QuestionGroup] = []
+    """The most frequent first."""
+    folders: list[QuestionGroup] = []
+    """Where hybrid search does worst, of folders with five questions and more; the worst first."""
+    advice: list[Advice] = []
+    asked: list[AskedQuestion] = []
+    notices: list[str] = []
+    elapsed_seconds: float = 0.0
 
 
 # --- daemon --------------------------------------------------------------------------------------
@@ -317,6 +430,13 @@ class ProgressParams(msgspec.Struct, frozen=True):
     value: WorkDone
 
 
+class RawProgressParams(msgspec.Struct, frozen=True):
+    """Any `$/progress`, before it is known what its token stands for."""
+
+    token: ProgressToken
+    value: msgspec.Raw
+
+
 class Method(msgspec.Struct, frozen=True):
     """One request of the contract."""
 
@@ -324,6 +444,8 @@ class Method(msgspec.Struct, frozen=True):
     params: type[Wire]
     result: type[Wire]
     summary: str
+    events: "tuple[type[Wire], ...]" = ()
+    """What it sends to the request's `partialResultToken`, in this order."""
 
 
 HELLO = Method("lucastra/hello", HelloParams, HelloResult, "Open a session; versions are compared first.")
@@ -334,11 +456,12 @@ INDEX = Method("lucastra/index", IndexParams, IndexResult, "Add a workspace, or 
 WORKSPACES = Method("lucastra/workspaces", Empty, WorkspacesResult, "List the workspaces.")
 REMOVE = Method("lucastra/removeWorkspace", WorkspaceParams, RemoveResult, "Forget a workspace.")
 FILES = Method("lucastra/files", FilesParams, FilesResult, "List files, and why some were skipped.")
+EVALUATE = Method("lucastra/evaluate", EvaluateParams, EvaluateResult, "Measure how well a workspace's code is found.")
 STATUS = Method("lucastra/status", Empty, StatusResult, "The daemon's state.")
 CONFIG = Method("lucastra/config", ConfigParams, ConfigResult, "The effective configuration and its origins.")
 DOCTOR = Method("lucastra/doctor", Empty, DoctorResult, "Check the installation, the store and the models.")
 STOP = Method("lucastra/stop", Empty, Empty, "Stop the daemon cleanly.")
 
-METHODS: tuple[Method, ...] = (
-    HELLO, SEARCH, RELATED, ASK, INDEX, WORKSPACES, REMOVE, FILES, STATUS, CONFIG, DOCTOR, STOP,
+CORE_METHODS: tuple[Method, ...] = (
+    HELLO, SEARCH, RELATED, ASK, INDEX, WORKSPACES, REMOVE, FILES, EVALUATE, STATUS, CONFIG, DOCTOR, STOP,
 )  # fmt: skip

@@ -1,15 +1,29 @@
 """Services that answer at once, wait for a gate, or fail, as a test asks."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import trio
 from lucastra_protocol.errors import ErrorCode, LucAstraError
+from scripted_provider import ScriptedProviders
 
-from lucastrad.server.services import ReportProgress, Services
+from lucastrad.assistant.answers import Answer, Citation, Emit, Question
+from lucastrad.assistant.providers import ProviderService
+from lucastrad.config.schema import Config
+from lucastrad.conversation.service import ConversationService
+from lucastrad.evaluation.report import (
+    Advice,
+    Asked,
+    Evaluation,
+    EvaluationProgress,
+    ModeScore,
+    QuestionGroup,
+    Source,
+    Topic,
+)
+from lucastrad.server.services import Answers, ReportProgress, Services
 from lucastrad.types import (
-    Answer,
     CheckReport,
     CheckStatus,
     ConfigReport,
@@ -19,6 +33,7 @@ from lucastrad.types import (
     Hit,
     IndexOutcome,
     IndexProgress,
+    SearchMode,
     SearchOutcome,
     SearchQuery,
     StoredChunk,
@@ -66,8 +81,9 @@ class FakeSearches:
 
 
 class FakeAnswers:
-    async def ask(self, query: SearchQuery) -> Answer:
-        return Answer([hit(1), hit(2)], Freshness.FRESH, None, ["no provider is configured"])
+    async def answer(self, question: Question, emit: Emit) -> Answer:
+        cited = (Citation(1, hit(1)), Citation(2, hit(2)))
+        return Answer(None, cited, notices=["no provider is configured"])
 
 
 def report(root: str = "/projects/project", state: WorkspaceState = WorkspaceState.READY) -> WorkspaceReport:
@@ -108,6 +124,34 @@ class FakeWorkspaces:
         return [FileReport(odd_name, FileState.SKIPPED, "its name is not UTF-8")], 1
 
 
+class FakeEvaluations:
+    def __init__(self) -> None:
+        self.asked: list[tuple[Path, int]] = []
+        self.gate: trio.Event | None = None
+
+    async def evaluate(
+        self, path: Path, *, questions: int, progress: Callable[[EvaluationProgress], Awaitable[None]] | None = None
+    ) -> Evaluation:
+        self.asked.append((path, questions))
+        if progress is not None:
+            await progress(EvaluationProgress("reading: 1 of 2 files", 0.355))
+        if self.gate is not None:
+            await self.gate.wait()
+        scores = tuple(ModeScore(mode, 0.5, 0.05, 0.6, 0.04, 0.7, 0.03, 0.8) for mode in SearchMode)
+        group = QuestionGroup("all", 12, scores, relevance=1.25, at_least_as_good=0.9, answered=10)
+        return Evaluation(
+            root=str(path),
+            total=group,
+            sources=(group,),
+            languages=(),
+            folders=(),
+            advice=(Advice(Topic.NOISE, "vendor/ takes 3 of 12", ("/vendor/",)),),
+            asked=(Asked(Source.COMMITS, "what was done", ("caf\udce9.py",), {SearchMode.HYBRID: 2}),),
+            elapsed_seconds=1.5,
+            notices=("no git",),
+        )
+
+
 class FakeSettings:
     def report(self, folder: Path | None) -> ConfigReport:
         return ConfigReport({"folder": str(folder)}, {"llm.model": "user"}, ["one problem"])
@@ -124,13 +168,22 @@ class Fakes:
 
     search: FakeSearches = field(default_factory=FakeSearches)
     workspaces: FakeWorkspaces = field(default_factory=FakeWorkspaces)
-    assistant: FakeAnswers = field(default_factory=FakeAnswers)
+    assistant: Answers = field(default_factory=FakeAnswers)
+    providers: ScriptedProviders = field(default_factory=ScriptedProviders)
+    config: Config = field(default_factory=Config)
+    evaluations: FakeEvaluations = field(default_factory=FakeEvaluations)
+
+    def __post_init__(self) -> None:
+        self.conversations = ConversationService(None, self.assistant, budget_tokens=lambda: 8000)
 
     def services(self, home: Path = Path("/home/me/.lucastra")) -> Services:
         return Services(
             search=self.search,
             assistant=self.assistant,
+            conversations=self.conversations,
+            providers=ProviderService(self.providers, self.config),
             workspaces=self.workspaces,
+            evaluations=self.evaluations,
             settings=FakeSettings(),
             checks=FakeChecks(),
             space=VectorSpace("local", "fake", 4),

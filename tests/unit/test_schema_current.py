@@ -7,7 +7,7 @@ import pytest
 from lucastra_protocol import generate
 from lucastra_protocol.errors import ErrorCode
 from lucastra_protocol.examples import ERRORS, EXAMPLES
-from lucastra_protocol.types import METHODS, Method
+from lucastra_protocol.methods import METHODS, Method
 
 from lucastrad.config import schema_json
 from lucastrad.config.schema import Config

@@ -6,13 +6,16 @@ Invariant: handlers translate between the wire's Structs and the services' value
 from collections.abc import Callable
 from typing import Any
 
-from lucastrad.server.handlers import ask, daemon, lsp, search, workspaces
+from lucastrad.server.handlers import ask, conversations, daemon, evaluation, lsp, models, search, workspaces
 
 HANDLERS: dict[str, Callable[..., Any]] = {
     **search.HANDLERS,
     **ask.HANDLERS,
+    **conversations.HANDLERS,
+    **models.HANDLERS,
     **workspaces.HANDLERS,
     **daemon.HANDLERS,
+    **evaluation.HANDLERS,
     **lsp.HANDLERS,
 }
 """Method name → handler `(session, params)`."""

@@ -55,6 +55,7 @@ async def status(session: "Session", params: Empty) -> StatusResult:
         memory_bytes=resident_bytes(),
         clients=session.lifetime.clients,
         embeddings=ModelStatus(provider=space.provider, model=space.model, dimensions=space.dimensions),
+        provider=services.providers.default,
         workspaces=[workspace_to_wire(report) for report in await services.workspaces.reports()],
         problems=[text_to_wire(problem) for problem in services.settings.report(None).problems],
     )

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from lsprotocol.types import PROGRESS
 from lucastra_protocol.types import (
     FILES,
     INDEX,
@@ -15,53 +14,17 @@ from lucastra_protocol.types import (
     FileStatus,
     IndexParams,
     IndexResult,
-    ProgressParams,
     RemoveResult,
-    WorkDone,
     WorkspaceParams,
     WorkspacesResult,
 )
 
+from lucastrad.server.handlers.progress import WorkDoneProgress
 from lucastrad.server.handlers.wire import path_from_wire, text_to_wire, workspace_to_wire
 from lucastrad.types import IndexProgress, WorkspaceState
 
 if TYPE_CHECKING:
     from lucastrad.server.session import Session
-
-
-class WorkDoneProgress:
-    """Tells a client how far an index request has come, as LSP work-done progress on the client's token.
-
-    `window/workDoneProgress/cancel` with that token cancels the request.
-    """
-
-    def __init__(self, session: "Session", token: int | str, title: str) -> None:
-        self._session = session
-        self._token = token
-        self._title = title
-        self._percentage = 0
-        self._last: WorkDone | None = None
-
-    async def __aenter__(self) -> "WorkDoneProgress":
-        self._session.engine.cancel_by_progress_token(self._token)
-        await self._send(WorkDone(kind="begin", title=self._title, percentage=0, cancellable=True))
-        return self
-
-    async def __aexit__(self, *exception: object) -> None:
-        self._session.engine.progress.tokens.pop(self._token, None)
-        # Not awaited: the end belongs to a cancelled request too.
-        self._session.engine.send_notification(PROGRESS, ProgressParams(self._token, WorkDone(kind="end")))
-
-    async def report(self, progress: IndexProgress) -> None:
-        """Send the news, unless it looks like the last one; the percentage never falls, as LSP asks."""
-        self._percentage = max(self._percentage, _percentage(progress))
-        value = WorkDone(kind="report", message=_message(progress), percentage=self._percentage)
-        if value != self._last:
-            self._last = value
-            await self._send(value)
-
-    async def _send(self, value: WorkDone) -> None:
-        await self._session.notify(PROGRESS, ProgressParams(self._token, value))
 
 
 def _percentage(progress: IndexProgress) -> int:
@@ -88,8 +51,12 @@ async def index(session: "Session", params: IndexParams) -> IndexResult:
     if params.work_done_token is None:
         outcome = await workspaces.index(path, wait=params.wait)
     else:
-        async with WorkDoneProgress(session, params.work_done_token, f"Indexing {text_to_wire(path.name)}") as progress:
-            outcome = await workspaces.index(path, wait=params.wait, progress=progress.report)
+        async with WorkDoneProgress(session, params.work_done_token, f"Indexing {text_to_wire(path.name)}") as shown:
+
+            async def report(progress: IndexProgress) -> None:
+                await shown.report(_message(progress), _percentage(progress))
+
+            outcome = await workspaces.index(path, wait=params.wait, progress=report)
     return IndexResult(
         workspace=workspace_to_wire(outcome.workspace),
         indexed_files=outcome.indexed_files,

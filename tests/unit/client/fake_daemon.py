@@ -9,10 +9,11 @@ from typing import Any
 
 import msgspec
 import trio
+from lucastra_protocol.answers import AnswerEvent, PartialResultParams
 from lucastra_protocol.errors import ErrorCode, LucAstraError
 from lucastra_protocol.framing import FrameReader, frame
+from lucastra_protocol.methods import METHODS
 from lucastra_protocol.types import (
-    METHODS,
     Envelope,
     Hit,
     IndexParams,
@@ -31,15 +32,21 @@ _METHODS = {method.name: method for method in METHODS}
 class FakeDaemon:
     """One connection's daemon side; `answers` maps method names to a result, an error or a handler.
 
-    `index_progress` are the messages that it reports before it answers an index request.
+    `index_progress` are the messages that it reports before it answers an index request, `events` what it sends
+    before any other answer that can come in parts.
     """
 
     def __init__(
-        self, stream: trio.abc.Stream, answers: Mapping[str, Answer], index_progress: Sequence[str] = ()
+        self,
+        stream: trio.abc.Stream,
+        answers: Mapping[str, Answer],
+        index_progress: Sequence[str] = (),
+        events: Sequence[AnswerEvent] = (),
     ) -> None:
         self.stream = stream
         self.answers = answers
         self.index_progress = index_progress
+        self.events = events
         self.requests: list[tuple[str, Any]] = []
         self.cancelled: list[int | str] = []
         self.replies_to_us: list[Envelope] = []
@@ -80,6 +87,9 @@ class FakeDaemon:
         if isinstance(params, IndexParams) and params.work_done_token is not None:
             for text in self.index_progress:
                 await self.report(params.work_done_token, WorkDone(kind="report", message=text))
+        if (token := getattr(params, "partial_result_token", None)) is not None:
+            for event in self.events:
+                await self.notify("$/progress", PartialResultParams(token, event))
         reply: dict[str, Any] = {"jsonrpc": "2.0", "id": message.id}
         try:
             with trio.CancelScope() as self._scopes[message.id]:
@@ -87,7 +97,7 @@ class FakeDaemon:
             if "result" not in reply:
                 raise LucAstraError("the request was cancelled", code=ErrorCode.REQUEST_CANCELLED)
         except LucAstraError as error:
-            reply["error"] = ResponseError(int(error.code), error.message)
+            reply["error"] = ResponseError(int(error.code), error.message, error.data)
         await self.send(reply)
 
     async def _answer(self, method: str, params: Wire) -> Wire:
@@ -101,6 +111,10 @@ class FakeDaemon:
         async with self._sending:
             await self.stream.send_all(frame(msgspec.json.encode(message)))
 
+    async def notify(self, method: str, params: msgspec.Struct) -> None:
+        """Send any notification."""
+        await self.send({"jsonrpc": "2.0", "method": method, "params": params})
+
     async def report(self, token: int | str | None, value: WorkDone) -> None:
         """Send one work-done progress notification."""
         params = {"token": token, "value": value}
@@ -109,11 +123,11 @@ class FakeDaemon:
 
 @asynccontextmanager
 async def fake_daemon(
-    answers: Mapping[str, Answer], index_progress: Sequence[str] = ()
+    answers: Mapping[str, Answer], index_progress: Sequence[str] = (), events: Sequence[AnswerEvent] = ()
 ) -> AsyncIterator[tuple[FakeDaemon, trio.abc.Stream]]:
     """A daemon that serves, and the client's end of its connection."""
     ours, theirs = memory_stream_pair()
-    daemon = FakeDaemon(ours, answers, index_progress)
+    daemon = FakeDaemon(ours, answers, index_progress, events)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(daemon.serve)
         yield daemon, theirs

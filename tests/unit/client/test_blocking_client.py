@@ -13,6 +13,10 @@ import pytest
 import trio
 from fake_daemon import Answer, FakeDaemon, hit
 from lucastra_client import BlockingClient, Client, LucAstraError
+from lucastra_client.blocking_answers import BlockingConversations, BlockingStream
+from lucastra_client.conversations import Conversations
+from lucastra_client.streams import AnswerStream
+from lucastra_protocol import answers
 from lucastra_protocol import types as wire
 from lucastra_protocol.errors import ErrorCode
 from lucastra_protocol.paths import Paths
@@ -27,12 +31,22 @@ async def _search(params: wire.SearchParams) -> wire.SearchResult:
     return wire.SearchResult(hits=[hit()], notices=[params.query])
 
 
+async def _list(params: answers.ListParams) -> answers.ListResult:
+    return answers.ListResult(total=params.limit)
+
+
 async def _hang(_: wire.Empty) -> wire.Empty:
     await trio.sleep_forever()
     raise AssertionError
 
 
 ANSWERS: dict[str, Answer] = {"lucastra/hello": HELLO, "lucastra/search": _search, "lucastra/doctor": _hang}
+ANSWERS |= {
+    "lucastra/ask": wire.AskResult(answer="It is."),
+    "lucastra/conversation/list": _list,
+    "lucastra/complete": LucAstraError("no model", code=ErrorCode.CONFIG_INVALID),
+}
+EVENTS = [answers.DeltaEvent(text="It "), answers.DeltaEvent(text="is.")]
 
 
 @pytest.fixture
@@ -56,7 +70,7 @@ async def _serve(
     listening: socket.socket, scope: trio.CancelScope, started: Callable[[trio.lowlevel.TrioToken], None]
 ) -> None:
     async def serve_one(stream: trio.SocketStream) -> None:
-        await FakeDaemon(stream, ANSWERS).serve()
+        await FakeDaemon(stream, ANSWERS, events=EVENTS).serve()
 
     listening.setblocking(False)
     started(trio.lowlevel.current_trio_token())
@@ -65,14 +79,32 @@ async def _serve(
 
 
 def test_it_has_every_method_of_the_async_client_with_the_same_signature() -> None:
-    def methods(kind: type) -> dict[str, inspect.Signature]:
+    def methods(kind: type) -> dict[str, str]:
         return {
-            name: inspect.signature(member)
+            name: str(inspect.signature(member)).replace(f"{BlockingStream.__module__}.Blocking", "streams.Answer")
             for name, member in inspect.getmembers(kind, inspect.isfunction)
-            if not name.startswith("_") and name != "close"
+            if not name.startswith("_") and name not in {"close", "following"}
         }
 
-    assert methods(BlockingClient) == methods(Client)
+    def expected(kind: type) -> dict[str, str]:
+        return {name: text.replace(AnswerStream.__module__, "streams") for name, text in methods(kind).items()}
+
+    assert methods(BlockingClient) == expected(Client)
+    assert methods(BlockingConversations) == expected(Conversations)
+
+
+def test_an_answer_is_iterated_over_while_it_is_written(paths: Paths) -> None:
+    with BlockingClient(paths) as client:
+        stream = client.ask_stream("where?")
+        with pytest.raises(RuntimeError):
+            _ = stream.result
+        assert list(stream) == EVENTS
+        assert stream.result.answer == "It is."
+        with client.ask_stream("where?") as left_early:
+            assert next(left_early) == EVENTS[0]
+        with pytest.raises(LucAstraError, match="no model"):
+            list(client.complete_stream("hello"))
+        assert client.conversations.list(limit=7).total == 7
 
 
 def test_threads_share_one_client(paths: Paths) -> None:

@@ -12,7 +12,8 @@ from lucastra_client.completion import script
 from lucastra_protocol import __version__
 
 COMMANDS = (
-    "ask", "search", "related", "index", "status", "workspaces", "config", "doctor", "logs", "stop", "completion",
+    "ask", "search", "related", "index", "eval", "status", "workspaces", "config", "doctor", "logs", "stop",
+    "completion",
 )  # fmt: skip
 
 
