@@ -12,6 +12,7 @@ from lucastra_protocol.errors import LucAstraError
 from lucastra_protocol.paths import Paths
 
 from lucastrad.config.service import Configuration
+from lucastrad.embeddings import static
 from lucastrad.embeddings.minilm import INSTALL
 from lucastrad.embeddings.protocol import Embedder
 from lucastrad.indexing.worker import parse_job
@@ -110,16 +111,17 @@ class Doctor:
 
     async def _embeddings(self) -> list[CheckReport]:
         space = self._embedder.space
-        cosine = await _cosine_of_an_answer(self._embedder)
         detail = f"{space.provider} {space.model}, {space.dimensions} dimensions"
+        cure = "reinstall with `pip install --force-reinstall --no-deps lucastra`"
+        try:
+            await trio.to_thread.run_sync(static.verify)
+        except LucAstraError as error:
+            return [CheckReport("embeddings", CheckStatus.ERROR, f"{detail}: {error.message}", cure)]
+        cosine = await _cosine_of_an_answer(self._embedder)
         if cosine > 0.3:
             return [CheckReport("embeddings", CheckStatus.OK, detail)]
-        return [
-            CheckReport(
-                "embeddings", CheckStatus.ERROR, f"{detail}: a question and its answer have cosine {cosine:.2f}",
-                "reinstall with `pip install --force-reinstall wordllama`",
-            )
-        ]  # fmt: skip
+        problem = f"{detail}: a question and its answer have cosine {cosine:.2f}"
+        return [CheckReport("embeddings", CheckStatus.ERROR, problem, cure)]
 
     async def _reranking(self) -> list[CheckReport]:
         if not self._configuration.current.search.rerank:

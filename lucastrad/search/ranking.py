@@ -59,8 +59,8 @@ class Weights:
 WEIGHTS = Weights()
 
 COSINE_FLOOR = 0.45
-"""For a hybrid search that shares no word with any passage: made-up words (`zzzzqqq`) have a cosine of 0.38 to 0.42
-with the nearest passage of Django, the answers to questions about it 0.5 and more."""
+"""For a hybrid search that shares no word with any passage: nine in ten made-up words (`zzzzqqq`) have a cosine below
+0.44 with the nearest passage of Django, nine in ten of its own docstrings one above 0.51."""
 
 _TEST_QUERY = frozenset({"test", "tests", "testing", "tested", "spec", "fixture", "fixtures"})
 _PLATFORM_QUERY = frozenset(

@@ -191,7 +191,7 @@ EXAMPLES: Mapping[str, tuple[Wire, Wire]] = {
             home="/home/ada/.lucastra",
             memory_bytes=157_286_400,
             clients=2,
-            embeddings=types.ModelStatus(provider="local", model="wordllama-256", dimensions=256),
+            embeddings=types.ModelStatus(provider="local", model="lucastra-static-r1", dimensions=256),
             workspaces=[_WORKSPACE],
         ),
     ),
