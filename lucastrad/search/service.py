@@ -26,7 +26,7 @@ from lucastrad.search.query import ParsedQuery, parse
 from lucastrad.search.ranking import Candidate, Outline, best, rank
 from lucastrad.search.reranking import Reranker
 from lucastrad.storage.catalog import CatalogReader, ChunkSpan
-from lucastrad.storage.keywords import Field, KeywordIndex
+from lucastrad.storage.keywords import MOST_SPANS, Field, KeywordIndex
 from lucastrad.storage.sqlite import StoreCorrupt
 from lucastrad.storage.vectors.planner import QueryKind
 from lucastrad.storage.vectors.spans import covered
@@ -316,12 +316,15 @@ def _ranked(scope: _Scope, plan: _Plan, candidates: list[Candidate], best_bm25: 
 def _keyword_candidates(
     keywords: KeywordIndex, parsed: ParsedQuery, within: list[ChunkSpan] | None
 ) -> list[tuple[int, float]]:
-    """The best keyword matches; with a filter, widened until enough of them pass it."""
+    """The best keyword matches. A filter of few spans goes to the index (two folders: a span or two); one of many is
+    applied to what comes back, widened until enough of it passes."""
+    if within is None or len(within) <= MOST_SPANS:
+        return keywords.search(parsed.terms, FIELD_BOOSTS, CANDIDATES, within)
     limit = CANDIDATES
     while True:
         found = keywords.search(parsed.terms, FIELD_BOOSTS, limit)
-        if within is None or not found:
-            return found
+        if not found:
+            return []
         passing = covered(np.array([chunk for chunk, _ in found], np.int64), within)
         if np.count_nonzero(passing) >= CANDIDATES or len(found) < limit:
             return [item for item, passes in zip(found, passing, strict=True) if passes][:CANDIDATES]

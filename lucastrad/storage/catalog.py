@@ -19,6 +19,8 @@ from lucastrad.types import Chunk, FileReport, FileState, Stat, StoredChunk, Vec
 SCHEMA_VERSION = 2
 """Raise it with every change to the tables, or to how files are cut: a catalog of another version is built anew."""
 _IDLE_READERS = 4
+_OUTLINES = 16_384
+"""Remembered for searches: about 5 MB."""
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta(key TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
@@ -138,6 +140,7 @@ class CatalogReader:
         self._path = path
         self._readers: list[sqlite3.Connection] = []
         self._readers_lock = threading.Lock()
+        self._outlines: dict[int, tuple[str, str, str, str, int]] = {}
 
     def seq(self) -> int:
         """The number of the last transaction."""
@@ -166,15 +169,23 @@ class CatalogReader:
             return {row[0]: StoredChunk(*row) for row in rows}
 
     def outlines(self, ids: Sequence[int]) -> dict[int, tuple[str, str, str, str, int]]:
-        """(path, language, symbol, kind, first line) by id: what ranking needs of many candidates."""
-        with self._reader() as reader:
-            marks = ",".join("?" * len(ids))
-            rows = reader.execute(
-                "SELECT c.id, f.path, f.language, c.symbol, c.kind, c.start_line"
-                f" FROM chunks c JOIN files f ON f.id = c.file WHERE c.id IN ({marks})",
-                ids,
-            )
-            return {row[0]: row[1:] for row in rows}
+        """(path, language, symbol, kind, first line) by id: what ranking needs of many candidates.
+
+        Remembered until a commit deletes them: a chunk never changes, and its id is never used again.
+        """
+        known = self._outlines
+        if len(known) > _OUTLINES:
+            known = self._outlines = {}
+        if unknown := [chunk for chunk in ids if chunk not in known]:
+            with self._reader() as reader:
+                marks = ",".join("?" * len(unknown))
+                rows = reader.execute(
+                    "SELECT c.id, f.path, f.language, c.symbol, c.kind, c.start_line"
+                    f" FROM chunks c JOIN files f ON f.id = c.file WHERE c.id IN ({marks})",
+                    unknown,
+                )
+                known.update((row[0], row[1:]) for row in rows)
+        return {chunk: known[chunk] for chunk in ids if chunk in known}
 
     def chunk_at(self, path: str, line: int) -> StoredChunk | None:
         """The chunk of `path` that holds 1-based `line`, or the nearest before it."""
@@ -400,7 +411,10 @@ class Catalog(CatalogReader):
                 self._writer.execute("DELETE FROM texts WHERE chunk BETWEEN ? AND ?", (span.first, span.last))
                 self._writer.execute("INSERT INTO deletions VALUES (?, ?, ?)", (seq, span.first, span.last))
             self._set_meta("next_chunk", next_chunk)
-            return Commit(seq, added, removed)
+        for span in removed:
+            for chunk in range(span.first, span.last + 1):
+                self._outlines.pop(chunk, None)
+        return Commit(seq, added, removed)
 
     def touch(self, files: Iterable[tuple[str, Stat]]) -> None:
         """Note the new Stat of files whose content did not change."""

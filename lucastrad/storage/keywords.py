@@ -19,6 +19,7 @@ from pathlib import Path
 
 import tantivy
 
+from lucastrad.storage.catalog import ChunkSpan
 from lucastrad.storage.fs import ensure_private_folder, publish
 from lucastrad.storage.sqlite import StoreUnavailable
 
@@ -29,6 +30,10 @@ _HEAP_BYTES = 20_000_000
 """tantivy's minimum is 15 MB for its one writer thread; more only delays the flush."""
 _FOOTER_MAGIC = 1337
 """Every tantivy file ends in: JSON footer with a CRC-32, u32 footer length, u32 magic (tantivy directory/footer.rs)."""
+
+
+MOST_SPANS = 64
+"""Of a search within some chunks: each costs a look at the column of ids."""
 
 
 class Field(StrEnum):
@@ -137,9 +142,16 @@ class KeywordIndex:
     # --- reading ---------------------------------------------------------------------------------
 
     def search(
-        self, terms: Sequence[tuple[str, float]], boosts: dict[Field, float], limit: int
+        self,
+        terms: Sequence[tuple[str, float]],
+        boosts: dict[Field, float],
+        limit: int,
+        within: Sequence[ChunkSpan] | None = None,
     ) -> list[tuple[int, float]]:
-        """(chunk id, BM25 score) of the best `limit` chunks that hold any of the weighted terms."""
+        """(chunk id, BM25 score) of the best `limit` chunks that hold any of the weighted terms.
+
+        `within` are the chunks that may be found, as MOST_SPANS at most; None for all.
+        """
         clauses: list[tuple[tantivy.Occur, tantivy.Query]] = []
         for term, weight in terms:
             for field, boost in boosts.items():
@@ -147,10 +159,24 @@ class KeywordIndex:
                 clauses.append((tantivy.Occur.Should, tantivy.Query.boost_query(query, weight * boost)))
         if not clauses:
             return []
+        query = tantivy.Query.boolean_query(clauses)
+        if within is not None:
+            query = tantivy.Query.boolean_query(
+                [(tantivy.Occur.Must, query), (tantivy.Occur.Must, self._among(within))]
+            )
         searcher = self._index.searcher()
-        hits = searcher.search(tantivy.Query.boolean_query(clauses), limit, count=False).hits
+        hits = searcher.search(query, limit, count=False).hits
         ids = searcher.fast_field_values("chunk", [address for _, address in hits])
         return [(int(chunk or 0), float(score)) for chunk, (score, _) in zip(ids, hits, strict=True)]
+
+    def _among(self, spans: Sequence[ChunkSpan]) -> "tantivy.Query":
+        """Adds nothing to a score."""
+        unsigned = tantivy.FieldType.Unsigned
+        ranges = [
+            (tantivy.Occur.Should, tantivy.Query.range_query(self._schema, "chunk", unsigned, span.first, span.last))
+            for span in spans
+        ]
+        return tantivy.Query.const_score_query(tantivy.Query.boolean_query(ranges), 0.0)
 
     def __len__(self) -> int:
         return int(self._index.searcher().num_docs)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from lucastrad.storage.catalog import ChunkSpan
 from lucastrad.storage.keywords import Field, KeywordChunk, KeywordIndex
 
 BOOSTS = {Field.BODY: 1.0, Field.SYMBOL: 2.0, Field.PATH: 1.0}
@@ -27,6 +28,18 @@ def test_more_matching_terms_rank_higher_and_symbols_count_more(index: KeywordIn
     index.add([chunk(1, "load"), chunk(2, "load config"), chunk(3, "other", symbol="load config")])
     index.commit(1)
     assert found(index, "load", "config") == [3, 2, 1]
+
+
+def test_a_search_within_spans_finds_what_is_there_with_the_scores_it_has_without(index: KeywordIndex) -> None:
+    index.add([chunk(i, "load " * (1 + i % 3)) for i in range(1, 41)])
+    index.commit(1)
+    terms = [("load", 1.0)]
+    everywhere = dict(index.search(terms, BOOSTS, 100))
+    spans = [ChunkSpan(3, 5), ChunkSpan(20, 20)]
+    within = dict(index.search(terms, BOOSTS, 100, spans))
+    assert within == {i: everywhere[i] for i in (3, 4, 5, 20)}
+    assert len(index.search(terms, BOOSTS, 2, spans)) == 2
+    assert index.search(terms, BOOSTS, 100, [ChunkSpan(50, 60)]) == []
 
 
 def test_nothing_is_visible_before_the_commit(index: KeywordIndex) -> None:
