@@ -23,10 +23,12 @@ class Weights:
 
     vector: float = 1.5
     """Times the cosine, in a hybrid search."""
-    vector_of_name: float = 0.3
-    """The same for a query that is one identifier: what is spelled alike matters more than what is meant alike."""
+    vector_of_name: float = 0.1
+    """The same for a name: what is meant alike only decides between what is spelled alike."""
     keyword: float = 0.3
     """Times BM25 over the best BM25, in a hybrid search."""
+    keyword_of_name: float = 1.0
+    """The same for a name."""
     path: float = 0.12
     """Times the share of the query's words that the path names. Not for an action, nor is the next: any file may hold
     it."""
@@ -174,7 +176,9 @@ def _shares(query: ParsedQuery, mode: SearchMode, weights: Weights) -> tuple[flo
     """What the cosine and BM25 are multiplied by."""
     if mode is not SearchMode.HYBRID:
         return 1.0, 1.0
-    return (weights.vector_of_name if query.shape is Shape.NAME else weights.vector), weights.keyword
+    if query.shape is Shape.NAME:
+        return weights.vector_of_name, weights.keyword_of_name
+    return weights.vector, weights.keyword
 
 
 class _Features:
