@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 
 import trio
 
-from lucastrad.llm.build import Choice
 from lucastrad.llm.errors import ProviderError, Unsupported
 from lucastrad.llm.protocol import (
     Answer,
@@ -22,6 +21,7 @@ from lucastrad.llm.protocol import (
     TokenCount,
     Usage,
 )
+from lucastrad.llm.registry import Choice
 
 
 class ScriptedAnswer:

@@ -8,10 +8,9 @@ import trio
 from lucastra_protocol.errors import LucAstraError
 
 from lucastrad.config.schema import Config
-from lucastrad.llm.build import AUTO, DEFAULT, Choice, is_configured
 from lucastrad.llm.errors import ProviderError
 from lucastrad.llm.protocol import Capabilities, Health, Model
-from lucastrad.llm.settings import CONVENTIONS
+from lucastrad.llm.registry import AUTO, DEFAULT, KINDS, Choice, is_configured
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +31,7 @@ class ProviderReport:
 
 
 class NamesProviders(Protocol):
-    """What reports ask of `lucastrad.llm.build.Providers`."""
+    """What reports ask of `lucastrad.llm.registry.Providers`."""
 
     @property
     def names(self) -> tuple[str, ...]: ...
@@ -135,4 +134,4 @@ class ProviderService:
         section = self._config.llm if name == DEFAULT else self._config.providers.get(name)
         if section is not None and section.provider is not None:
             return section.provider
-        return name if name in {*CONVENTIONS, AUTO} else "llamafile"
+        return name if name in {*KINDS, AUTO} else "llamafile"

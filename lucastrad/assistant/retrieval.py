@@ -8,7 +8,7 @@ import trio
 
 from lucastrad.assistant.answers import Citation, Exchange, PassagesFound, Question
 from lucastrad.assistant.citations import check_passages
-from lucastrad.llm.providers.base import estimate_texts
+from lucastrad.llm.tokens import estimate_texts
 from lucastrad.text.words import STOPWORDS, written
 from lucastrad.types import Hit, SearchOutcome, SearchQuery
 

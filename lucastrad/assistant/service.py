@@ -26,10 +26,10 @@ from lucastrad.assistant.answers import (
 from lucastrad.assistant.citations import CitationFilter, check_passages
 from lucastrad.assistant.prompt import compose, says_not_found
 from lucastrad.assistant.retrieval import Finds, retrieve
-from lucastrad.llm.build import Choice
 from lucastrad.llm.errors import ContextOverflow, ProviderError
 from lucastrad.llm.protocol import CompletionRequest, FinishReason, Message, Provider
-from lucastrad.llm.providers.base import estimate, estimate_texts
+from lucastrad.llm.registry import Choice
+from lucastrad.llm.tokens import estimate, estimate_texts
 from lucastrad.workspace.secrets import redact
 
 NO_PROVIDER = (
@@ -54,7 +54,7 @@ def _make_fence() -> str:
 
 
 class ChoosesProviders(Protocol):
-    """What the assistant asks of `lucastrad.llm.build.Providers`."""
+    """What the assistant asks of `lucastrad.llm.registry.Providers`."""
 
     async def choose(self, choice: str | None = None) -> Choice | None: ...
 

@@ -174,6 +174,8 @@ class Capabilities:
     choose_dimensions: bool = False
     """Whether `EmbeddingRequest.dimensions` is understood."""
     fill_in_the_middle: bool = False
+    fill_context: bool = False
+    """Whether `FillRequest.context` has a place of its own in the API."""
     count_tokens: bool = False
     """Whether counts come from the model's own tokenizer."""
     stop: bool = True
@@ -223,6 +225,13 @@ class Provider(Protocol):
     async def embed(self, request: EmbeddingRequest) -> Embeddings: ...
 
     async def fill_in_the_middle(self, request: FillRequest) -> Completion: ...
+
+    def stream_fill(self, request: FillRequest) -> AbstractAsyncContextManager[Answer]:
+        """The text in the middle as it arrives: models write on after what was wanted, and leaving the block ends it.
+
+        Raises Unsupported on entry where the API, or the model, cannot fill in the middle.
+        """
+        ...
 
     async def count_tokens(self, request: CompletionRequest) -> TokenCount:
         """Tokens of the prompt; an estimate, marked so, where the API cannot count."""

@@ -4,7 +4,6 @@ from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
-from math import ceil
 from typing import Any
 
 import numpy as np
@@ -25,11 +24,7 @@ from lucastrad.llm.protocol import (
     Usage,
 )
 from lucastrad.llm.streaming import AnswerDecoder, StreamedAnswer
-
-_BYTES_PER_TOKEN = 3.5
-"""Python and Markdown of this repository: 3.6 to 4.4 bytes a token with Qwen2.5's tokenizer."""
-_TOKENS_PER_MESSAGE = 8
-"""Markers of the role and of the message's ends."""
+from lucastrad.llm.tokens import estimate, estimate_texts
 
 HEALTH_SECONDS = 5.0
 """A server that does not answer a trifle within this time is not well."""
@@ -135,15 +130,20 @@ class HttpProvider(ABC):
         raise self._unsupported("embeddings")
 
     async def fill_in_the_middle(self, request: FillRequest) -> Completion:
+        async with self.stream_fill(request) as answer:
+            async for _ in answer:
+                pass
+            return answer.completion
+
+    @asynccontextmanager
+    async def stream_fill(self, request: FillRequest) -> AsyncIterator[StreamedAnswer]:
         request = replace(request, model=request.model or self._defaults.model or await self._only_model())
         exchange = self._fill_exchange(request) if self.capabilities.fill_in_the_middle else None
         if exchange is None:
             raise self._unsupported("completion in the middle of a text")
         texts = [request.prefix, request.suffix, *(file.text for file in request.context)]
         async with self._answer(exchange, request, estimate_texts(texts).tokens) as answer:
-            async for _ in answer:
-                pass
-            return answer.completion
+            yield answer
 
     async def count_tokens(self, request: CompletionRequest) -> TokenCount:
         if self._counts:
@@ -204,15 +204,3 @@ class HttpProvider(ABC):
         if not np.isfinite(vectors).all():
             raise self._endpoint.malformed("vectors with values that are no numbers")
         return vectors
-
-
-def estimate(request: CompletionRequest) -> TokenCount:
-    """Tokens of a prompt from its size in UTF-8, rather too many than too few."""
-    texts = [message.text for message in request.messages] + [request.system]
-    return estimate_texts(texts)
-
-
-def estimate_texts(texts: Sequence[str]) -> TokenCount:
-    """Tokens of several texts from their size in UTF-8."""
-    size = sum(len(text.encode("utf-8", "replace")) for text in texts)
-    return TokenCount(ceil(size / _BYTES_PER_TOKEN) + _TOKENS_PER_MESSAGE * len(texts), exact=False)

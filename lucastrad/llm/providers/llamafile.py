@@ -56,7 +56,13 @@ class LlamafileProvider(OpenAiProvider):
 
     @property
     def capabilities(self) -> Capabilities:
-        return Capabilities(embed=True, fill_in_the_middle=True, count_tokens=True, local=self._endpoint.is_local)
+        return Capabilities(
+            embed=True,
+            fill_in_the_middle=True,
+            fill_context=True,
+            count_tokens=True,
+            local=self._endpoint.is_local,
+        )
 
     def _path(self, path: str, model: str | None) -> str:
         return f"/v1{path}"

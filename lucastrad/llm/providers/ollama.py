@@ -14,7 +14,8 @@ from lucastrad.llm.protocol import (
     Model,
     Usage,
 )
-from lucastrad.llm.providers.base import HEALTH_SECONDS, Defaults, Exchange, HttpProvider, estimate_texts
+from lucastrad.llm.providers.base import HEALTH_SECONDS, Defaults, Exchange, HttpProvider
+from lucastrad.llm.tokens import estimate_texts
 
 ENDPOINT = "http://127.0.0.1:11434"
 DEFAULT_EMBEDDING_MODEL = "nomic-embed-text"

@@ -18,7 +18,8 @@ from lucastrad.llm.protocol import (
     TokenCount,
     Usage,
 )
-from lucastrad.llm.providers.base import HEALTH_SECONDS, Defaults, Exchange, HttpProvider, estimate_texts
+from lucastrad.llm.providers.base import HEALTH_SECONDS, Defaults, Exchange, HttpProvider
+from lucastrad.llm.tokens import estimate_texts
 
 ORIGIN = "https://api.openai.com"
 DEFAULT_MODEL = "gpt-4o-mini"

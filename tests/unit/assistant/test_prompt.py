@@ -8,7 +8,7 @@ from lucastrad.assistant.answers import NOT_FOUND, Citation, Exchange, Question
 from lucastrad.assistant.prompt import compose, says_not_found
 from lucastrad.assistant.retrieval import query_text, within
 from lucastrad.llm.protocol import Role
-from lucastrad.llm.providers.base import estimate_texts
+from lucastrad.llm.tokens import estimate_texts
 from lucastrad.types import Hit, SearchQuery, StoredChunk
 
 FENCE = "0123456789abcdef"

@@ -6,8 +6,8 @@ from scripted_provider import ScriptedProvider
 
 from lucastrad.assistant.providers import ProviderService
 from lucastrad.config.schema import Config, LlmConfig
-from lucastrad.llm.build import Choice
 from lucastrad.llm.errors import Unreachable
+from lucastrad.llm.registry import Choice
 
 pytestmark = pytest.mark.trio
 

@@ -9,12 +9,13 @@ import pytest
 from lucastra_protocol.errors import ErrorCode, LucAstraError
 
 from lucastrad.config.schema import Config, LlmConfig, Secret
-from lucastrad.llm.build import Providers, build_provider
+from lucastrad.llm.build import build_provider
 from lucastrad.llm.discovery import LocalServer, usual_addresses
 from lucastrad.llm.errors import Unreachable
 from lucastrad.llm.http import is_loopback, origin_of
 from lucastrad.llm.protocol import Provider
-from lucastrad.llm.settings import Settings, ollama_address, settle
+from lucastrad.llm.registry import KINDS, Providers
+from lucastrad.llm.settings import CONVENTIONS, Settings, ollama_address, settle
 
 ENV_KEY = "sk-env-0123456789abcdef"
 OWN_KEY = "sk-own-0123456789abcdef"
@@ -350,3 +351,7 @@ def test_servers_are_looked_for_on_this_machine_only(environ: dict[str, str], ol
 @pytest.fixture(autouse=True)
 def quiet(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
+
+
+def test_every_kind_has_its_conventions() -> None:
+    assert tuple(CONVENTIONS) == KINDS
