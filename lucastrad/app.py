@@ -16,6 +16,7 @@ from lucastra_protocol.paths import Paths
 
 from lucastrad.assistant.providers import ProviderService
 from lucastrad.assistant.service import AssistantService
+from lucastrad.completion.service import CompletionService
 from lucastrad.config.schema import Config
 from lucastrad.config.service import ConfigChange, Configuration
 from lucastrad.conversation import window
@@ -28,7 +29,7 @@ from lucastrad.embeddings.spaces import EmbeddingSpaces, open_cache
 from lucastrad.evaluation.service import EvaluationService
 from lucastrad.indexing.worker import set_grammar_folder
 from lucastrad.indexing.workspaces import WorkspaceService
-from lucastrad.llm.build import Providers
+from lucastrad.llm.registry import Providers
 from lucastrad.logs import DaemonLog, log_event, open_log
 from lucastrad.memory import limit_arenas
 from lucastrad.search.reranking import Reranker
@@ -137,6 +138,7 @@ async def _serve(paths: Paths, configuration: Configuration, log: DaemonLog, *, 
                 search=search,
                 assistant=assistant,
                 conversations=conversations,
+                completion=CompletionService(providers, search, lambda: configuration.current.completion),
                 providers=provider_service,
                 workspaces=workspaces,
                 evaluations=EvaluationService(

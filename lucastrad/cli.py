@@ -1,4 +1,4 @@
-"""The command `lucastrad`: `serve`, `--stdio`, `stop`, `doctor`, `rebuild`.
+"""The command `lucastrad`: `serve`, `--stdio`, `mcp`, `stop`, `doctor`, `rebuild`.
 
 Invariant: importing this module imports no numpy, no pygls and no service.
 """
@@ -34,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             from lucastrad.server import relay
 
             return relay.main(paths)
-        commands = {"serve": _serve, "stop": _stop, "doctor": _doctor, "rebuild": _rebuild}
+        commands = {"serve": _serve, "mcp": _mcp, "stop": _stop, "doctor": _doctor, "rebuild": _rebuild}
         return commands[options.command](paths, options)
     except (LucAstraError, KeyboardInterrupt) as error:
         return _tell([error])
@@ -61,6 +61,15 @@ def _parser() -> argparse.ArgumentParser:
         type=_minutes,
         metavar="N",
         help="leave after N minutes without clients; 0: never (default: the configuration's, 180)",
+    )
+    mcp = commands.add_parser(
+        "mcp",
+        help="serve a coding agent over the Model Context Protocol",
+        description="Serve a coding agent over the Model Context Protocol, on standard streams; agents start this. "
+        'The daemon is started when none runs. Needs `pip install "lucastra[mcp]"`.',
+    )
+    mcp.add_argument(
+        "folder", nargs="?", type=Path, default=Path(), metavar="FOLDER", help="the project (default: this folder)"
     )
     commands.add_parser("stop", help="stop the daemon that runs")
     doctor = commands.add_parser(
@@ -106,6 +115,12 @@ def _serve(paths: Paths, options: argparse.Namespace) -> int:
     return trio.run(
         partial(app.run, paths, tcp=options.tcp, idle_exit_minutes=options.idle_exit_minutes, offline=options.offline)
     )
+
+
+def _mcp(paths: Paths, options: argparse.Namespace) -> int:
+    # Another process image, as the agent's server is a client, and daemon and client import nothing of each other.
+    # -P: `-m` would import modules from the folder it stands in, which here is the agent's project.
+    os.execv(sys.executable, [sys.executable, "-P", "-m", "lucastra_client.mcp_server", os.fspath(options.folder)])  # noqa: S606
 
 
 def _stop(paths: Paths, options: argparse.Namespace) -> int:

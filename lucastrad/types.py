@@ -206,6 +206,18 @@ class FileReport:
 
 
 @dataclass(frozen=True, slots=True)
+class FileLines:
+    """Lines of an indexed file: `text` begins with 1-based `start_line` and holds `lines` of `total_lines`."""
+
+    workspace: str
+    path: str
+    start_line: int
+    lines: int
+    total_lines: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class ConfigReport:
     """The effective configuration, secrets masked, with where each value comes from."""
 

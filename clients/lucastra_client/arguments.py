@@ -6,21 +6,30 @@ Invariant: imports argparse and nothing slow, since every start of the command p
 import argparse
 import re
 import sys
-from collections.abc import Sequence
-from itertools import islice
 from pathlib import Path
-from typing import Any, Literal, NoReturn
+from typing import Literal
 
 from lucastra_protocol.version import __version__
 
-PROGRAM = "lucastra-client"
+from lucastra_client import answer_arguments
+from lucastra_client.parser import (
+    EXIT_CODES,
+    PROGRAM,
+    Commands,
+    Parser,
+    add_command,
+    add_filters,
+    examples_text,
+    positive,
+)
+
+__all__ = ["PROGRAM", "SHELLS", "Arguments", "build_parser", "parse", "query", "words"]
+
 SHELLS = ("bash", "zsh", "fish")
 
 _MAX_QUERY_CHARACTERS = 4096
-_MAX_LIMIT = 100
 _LEAST_QUESTIONS, _MOST_QUESTIONS = 10, 2000
 _PLACE = re.compile(r"^(?P<path>.+?):(?P<line>\d+)(?:[-:]\d+)?:?$", re.DOTALL)
-_EXIT_CODES = "Exit codes: 0 found, 1 nothing found, 2 error, 130 interrupted."
 
 
 class Arguments(argparse.Namespace):
@@ -43,6 +52,20 @@ class Arguments(argparse.Namespace):
     full: bool
     no_index: bool
 
+    model: str | None
+    system: str
+    resume: bool
+    conversation: str | None
+    no_search: bool
+    jsonl: bool
+    no_stream: bool
+    max_tokens: int | None
+    temperature: float | None
+    provider: str | None
+    check: bool
+    title: str
+    turn: int | None
+
     workspace: Path
     path: Path | None
     force: bool
@@ -54,49 +77,6 @@ class Arguments(argparse.Namespace):
     lines: int
     follow: bool
     shell: str
-
-
-class Parser(argparse.ArgumentParser):
-    """Takes words and options in any order, and reports errors as the rest of the command does."""
-
-    def error(self, message: str) -> NoReturn:
-        """Print the message and where to read on, and leave with 2."""
-        self.exit(2, f"{PROGRAM}: {message}\nSee `{self.prog} --help`.\n")
-
-    def parse_known_args(self, args: Sequence[str] | None = None, namespace: Any = None) -> Any:  # type: ignore[override]
-        """Parse words and options in any order; leaves the process when something is not known.
-
-        argparse does neither for a subcommand: it takes all words at the place of the first, and reports
-        what is left over from the top-level parser, which knows nothing of the command.
-        """
-        if args is not None and self._subparsers is None:
-            args = self._options_first(args)
-        found, unknown = super().parse_known_args(args, namespace)
-        if unknown:
-            self.error(f"unrecognized arguments: {' '.join(unknown)}")
-        return found, []
-
-    def _options_first(self, args: Sequence[str]) -> list[str]:
-        options: list[str] = []
-        words: list[str] = []
-        rest = iter(args)
-        for arg in rest:
-            if arg == "--":
-                words += rest
-            elif arg == "-" or not arg.startswith("-"):
-                words.append(arg)
-            else:
-                options.append(arg)
-                if self._takes_next(arg):
-                    options += islice(rest, 1)
-        separator = ["--"] if any(word.startswith("-") for word in words) else []
-        return [*options, *separator, *words]
-
-    def _takes_next(self, option: str) -> bool:
-        """Whether the argument after `--limit`, `-n` or `-qn` is its value."""
-        *flags, last = [option] if option.startswith("--") else [f"-{letter}" for letter in option[1:]]
-        takes_value = {name: action.nargs != 0 for action in self._actions for name in action.option_strings}
-        return takes_value.get(last, False) and not any(takes_value.get(flag, True) for flag in flags)
 
 
 def parse(argv: list[str] | None = None) -> Arguments:
@@ -114,41 +94,29 @@ def build_parser() -> argparse.ArgumentParser:
     parser = Parser(
         prog=PROGRAM,
         description="Search and ask about the code around you. The daemon is started when needed.",
-        epilog=_examples('ask "where are retries decided?"', "search -n 5 load_config", "status", closing=_EXIT_CODES),
+        epilog=examples_text(
+            'ask "where are retries decided?"', "search -n 5 load_config", "status", closing=EXIT_CODES
+        ),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"{PROGRAM} {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=Parser)
+    answer_arguments.add(commands)
     _add_queries(commands)
     _add_workspaces(commands)
     _add_daemon(commands)
     return parser
 
 
-_Commands = argparse._SubParsersAction  # argparse names its own type only so
-
-
-def _add_queries(commands: "_Commands[Parser]") -> None:
-    ask = _command(
-        commands,
-        "ask",
-        "Answer a question about the code, with citations.",
-        'ask "how does the scheduler pick the next task?"',
-        "ask --path 'src/**' where is the cache invalidated",
-        "ask --json -n 3 who calls save_model | jq -r '.citations[].file_path'",
-        closing=_EXIT_CODES,
-    )
-    ask.add_argument("words", nargs="+", metavar="QUESTION", help="the question, quoted or not")
-    _filters(ask, limit=5)
-
-    search = _command(
+def _add_queries(commands: "Commands[Parser]") -> None:
+    search = add_command(
         commands,
         "search",
         "Find passages by meaning, by keyword, or both.",
         "search parse the config file",
         "search --mode keyword HTTPAdapter",
         "search --language python --path '!tests/' retry with backoff",
-        closing=_EXIT_CODES,
+        closing=EXIT_CODES,
     )
     search.add_argument("words", nargs="+", metavar="QUERY", help="a phrase or an identifier")
     search.add_argument(
@@ -157,24 +125,24 @@ def _add_queries(commands: "_Commands[Parser]") -> None:
         default="hybrid",
         help="what to match: both (hybrid, the default), meaning (vector) or words (keyword)",
     )
-    _filters(search, limit=10)
+    add_filters(search, limit=10)
     _explain(search)
 
-    related = _command(
+    related = add_command(
         commands,
         "related",
         "Find passages like the one at a place.",
         "related src/client.py:120",
         "related --path 'tests/' src/client.py:120",
-        closing=_EXIT_CODES,
+        closing=EXIT_CODES,
     )
     related.add_argument("place", type=_place, metavar="FILE[:LINE]", help="a file, and a line of it (default 1)")
-    _filters(related, limit=10)
+    add_filters(related, limit=10)
     _explain(related)
 
 
-def _add_workspaces(commands: "_Commands[Parser]") -> None:
-    index = _command(
+def _add_workspaces(commands: "Commands[Parser]") -> None:
+    index = add_command(
         commands,
         "index",
         "Index a folder and keep it indexed.",
@@ -186,7 +154,7 @@ def _add_workspaces(commands: "_Commands[Parser]") -> None:
     index.add_argument("--force", action="store_true", help="even the home folder or the whole file system")
     index.add_argument("--no-wait", action="store_true", help="return at once and index in the background")
 
-    evaluate = _command(
+    evaluate = add_command(
         commands,
         "eval",
         "Measure how well your code is found, and what would improve it.",
@@ -204,7 +172,7 @@ def _add_workspaces(commands: "_Commands[Parser]") -> None:
         help="at most N questions, 10 to 2000, the same ones each time (default 300)",
     )
 
-    status = _command(
+    status = add_command(
         commands,
         "status",
         "Show the daemon and its workspaces.",
@@ -222,7 +190,7 @@ def _add_workspaces(commands: "_Commands[Parser]") -> None:
     status.add_argument("--files", action="store_true", help="list the workspace's files, with why one was skipped")
     status.add_argument("--skipped", action="store_true", help="list only the skipped files")
 
-    workspaces = _command(
+    workspaces = add_command(
         commands,
         "workspaces",
         "List the workspaces, or remove one.",
@@ -231,8 +199,8 @@ def _add_workspaces(commands: "_Commands[Parser]") -> None:
     )
     actions = workspaces.add_subparsers(dest="action", metavar="ACTION", parser_class=Parser)
     workspaces.set_defaults(action="list")
-    _command(actions, "list", "List the workspaces, as without an action.", "workspaces list", inner=True)
-    remove = _command(
+    add_command(actions, "list", "List the workspaces, as without an action.", "workspaces list", inner=True)
+    remove = add_command(
         actions,
         "remove",
         "Forget a workspace.",
@@ -243,29 +211,29 @@ def _add_workspaces(commands: "_Commands[Parser]") -> None:
     remove.add_argument("workspace", type=Path, metavar="PATH", help="the workspace")
 
 
-def _add_daemon(commands: "_Commands[Parser]") -> None:
-    config = _command(
+def _add_daemon(commands: "Commands[Parser]") -> None:
+    config = add_command(
         commands, "config", "Show the configuration in force, or where its file is.", "config show", "config path"
     )
     config.add_argument("action", nargs="?", choices=("show", "path"), default="show", help="default: show")
 
-    _command(
+    add_command(
         commands,
         "doctor",
         "Check the installation, the store and the models.",
         "doctor",
         closing="Exits 1 when a check fails.",
     )
-    logs = _command(commands, "logs", "Show the daemon's log.", "logs -n 100", "logs -f")
-    logs.add_argument("-n", "--lines", type=_count, default=50, metavar="N", help="the last N lines (default 50)")
+    logs = add_command(commands, "logs", "Show the daemon's log.", "logs -n 100", "logs -f")
+    logs.add_argument("-n", "--lines", type=positive, default=50, metavar="N", help="the last N lines (default 50)")
     logs.add_argument("-f", "--follow", action="store_true", help="keep showing new lines")
-    _command(commands, "stop", "Stop the daemon.", "stop")
+    add_command(commands, "stop", "Stop the daemon.", "stop")
 
     completion = commands.add_parser(
         "completion",
         help="Print the completion script of a shell.",
         description="Print the completion script of a shell.",
-        epilog=_examples(
+        epilog=examples_text(
             "completion bash > ~/.local/share/bash-completion/completions/lucastra-client",
             'completion zsh > "${fpath[1]}/_lucastra-client"',
             "completion fish > ~/.config/fish/completions/lucastra-client.fish",
@@ -275,109 +243,33 @@ def _add_daemon(commands: "_Commands[Parser]") -> None:
     completion.add_argument("shell", choices=SHELLS, help="the shell")
 
 
-def _command(
-    commands: "_Commands[Parser]",
-    name: str,
-    summary: str,
-    *examples: str,
-    closing: str = "",
-    inner: bool = False,
-) -> Parser:
-    """A command with the options of every command; an `inner` one stands below another that has them too."""
-    parser = commands.add_parser(
-        name,
-        help=summary,
-        description=summary,
-        epilog=_examples(*examples, closing=closing),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,  # an abbreviated option would be taken for a flag when options are put first
-        # So that what was given before the inner command's name stands.
-        argument_default=argparse.SUPPRESS if inner else None,
-    )
-    output = parser.add_argument_group("output")
-    output.add_argument("--json", action="store_true", help="one JSON document")
-    output.add_argument("--color", choices=("auto", "always", "never"), help="colours (default: on a terminal)")
-    output.add_argument("-q", "--quiet", action="store_true", help="no progress and no notes, only errors")
-    if not inner:
-        parser.set_defaults(color="auto")
-    return parser
-
-
-def _filters(parser: Parser, *, limit: int) -> None:
-    parser.add_argument(
-        "-n", "--limit", type=_limit, default=limit, metavar="N", help=f"at most N passages (default {limit})"
-    )
-    parser.add_argument("--full", action="store_true", help="whole passages, not only their first lines")
-    scope = parser.add_argument_group("scope")
-    scope.add_argument(
-        "--path",
-        dest="globs",
-        action="append",
-        default=[],
-        metavar="GLOB",
-        help="only files that match (gitignore syntax, from the workspace's root; `!` excludes; may be repeated)",
-    )
-    scope.add_argument(
-        "--language",
-        dest="languages",
-        action="append",
-        default=[],
-        metavar="NAME",
-        help="only files of this language (may be repeated)",
-    )
-    where = scope.add_mutually_exclusive_group()
-    where.add_argument(
-        "--workspace",
-        dest="workspaces",
-        action="append",
-        default=[],
-        type=Path,
-        metavar="PATH",
-        help="search this folder (may be repeated; default: the workspace you stand in)",
-    )
-    where.add_argument("--all", dest="everywhere", action="store_true", help="search every workspace")
-    scope.add_argument("--no-index", action="store_true", help="do not index a folder that is not indexed yet")
-
-
 def _explain(parser: Parser) -> None:
     parser.add_argument("--explain", action="store_true", help="show what each score is made of")
 
 
-def _examples(*commands: str, closing: str = "") -> str:
-    lines = ["examples:", *(f"  {PROGRAM} {command}" for command in commands)]
-    return "\n".join([*lines, "", closing] if closing else lines)
-
-
 def query(arguments: Arguments) -> str:
     """The words of a query as one text; raises ValueError when it is blank, too long or no UTF-8."""
-    text = " ".join(arguments.words).strip()
+    text = words(arguments)
     if not text:
         raise ValueError("the query is empty")
-    if any("\ud800" <= character <= "\udfff" for character in text):  # how Python decodes stray bytes
-        raise ValueError("the query is not valid UTF-8")
     if len(text) > _MAX_QUERY_CHARACTERS:
         raise ValueError(f"the query has {len(text)} characters; the limit is {_MAX_QUERY_CHARACTERS}")
     return text
 
 
-def _limit(text: str) -> int:
-    number = _count(text)
-    if number > _MAX_LIMIT:
-        raise argparse.ArgumentTypeError(f"{number} is over the limit of {_MAX_LIMIT}")
-    return number
+def words(arguments: Arguments) -> str:
+    """The words of the command line as one text, which may be empty; raises ValueError when it is no UTF-8."""
+    text = " ".join(arguments.words).strip()
+    if any("\ud800" <= character <= "\udfff" for character in text):  # how Python decodes stray bytes
+        raise ValueError("the query is not valid UTF-8")
+    return text
 
 
 def _questions(text: str) -> int:
-    number = _count(text)
+    number = positive(text)
     if not _LEAST_QUESTIONS <= number <= _MOST_QUESTIONS:
         raise argparse.ArgumentTypeError(f"{number} is not between {_LEAST_QUESTIONS} and {_MOST_QUESTIONS}")
     return number
-
-
-def _count(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of 1 or more")
-    return int(text)
 
 
 def _place(text: str) -> tuple[Path, int]:

@@ -243,6 +243,10 @@ class BlockingClient:
         """See `Client.files`."""
         return self._call(lambda client: client.files(path, skipped_only=skipped_only, offset=offset, limit=limit))
 
+    def read(self, path: StrPath, line: int = 1, *, limit: int = 1000) -> wire.ReadResult:
+        """See `Client.read`."""
+        return self._call(lambda client: client.read(path, line, limit=limit))
+
     def evaluate(
         self, path: StrPath, *, questions: int = 300, on_progress: OnProgress | None = None
     ) -> wire.EvaluateResult:

@@ -209,6 +209,13 @@ class Client:
         params = wire.FilesParams(path=absolute(path), skipped_only=skipped_only, offset=offset, limit=limit)
         return await self._request(wire.FILES.name, params, wire.FilesResult)
 
+    async def read(self, path: StrPath, line: int = 1, *, limit: int = 1000) -> wire.ReadResult:
+        """At most `limit` lines of an indexed file, from `line` (1-based) on, as it is on disk now."""
+        if line < 1:
+            raise LucAstraError("line must be at least 1", code=ErrorCode.INVALID_PARAMS)
+        params = wire.ReadParams(path=absolute(path), line=line - 1, limit=limit)
+        return await self._request(wire.READ.name, params, wire.ReadResult)
+
     async def evaluate(
         self, path: StrPath, *, questions: int = 300, on_progress: OnProgress | None = None
     ) -> wire.EvaluateResult:

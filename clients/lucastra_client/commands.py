@@ -14,7 +14,7 @@ import msgspec
 from lucastra_protocol import types as wire
 from lucastra_protocol.errors import ErrorCode, LucAstraError
 
-from lucastra_client import evaluation, logs, queries, scope
+from lucastra_client import asking, conversation_commands, evaluation, logs, model_commands, queries, scope
 from lucastra_client.arguments import PROGRAM, Arguments
 from lucastra_client.listing import files_of
 from lucastra_client.queries import FOUND, NOTHING
@@ -32,6 +32,10 @@ def run(arguments: Arguments) -> int:
         return show_logs(shell)
     if arguments.command == "config" and arguments.action == "path":
         return show_config_path(shell)
+    if arguments.command == "chat":
+        from lucastra_client.chat import chat
+
+        return chat(shell)
     import trio
 
     return trio.run(partial(COMMANDS[str(arguments.command)], shell))
@@ -178,9 +182,13 @@ async def stop(shell: Shell) -> int:
 
 
 COMMANDS: dict[str, Callable[[Shell], Awaitable[int]]] = {
-    "ask": queries.ask,
+    "ask": asking.ask,
     "search": queries.search,
     "related": queries.related,
+    "complete": asking.complete,
+    "conversations": conversation_commands.conversations,
+    "models": model_commands.models,
+    "providers": model_commands.providers,
     "index": index,
     "eval": evaluation.evaluate,
     "status": status,

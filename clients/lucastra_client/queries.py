@@ -1,4 +1,4 @@
-"""The commands that search: ask, search, related.
+"""The commands that search: search and related, and what a query covers.
 
 A folder that is not indexed yet is indexed on the way; one that is answers at once, fresh or not.
 """
@@ -51,7 +51,7 @@ async def search(shell: Shell) -> int:
     text = _query(arguments)
     result = wire.SearchResult()
     async with shell.open() as client:
-        covered = await _cover(shell, client, shell.cwd)
+        covered = await cover(shell, client, shell.cwd)
         if covered.searchable:
             result = await client.search(
                 text,
@@ -63,7 +63,7 @@ async def search(shell: Shell) -> int:
                 explain=arguments.explain,
             )
     shell.show.search(text, result)
-    return _conclude(shell, covered, len(result.hits), result.freshness, result.notices)
+    return conclude(shell, covered, len(result.hits), result.freshness, result.notices)
 
 
 async def related(shell: Shell) -> int:
@@ -73,7 +73,7 @@ async def related(shell: Shell) -> int:
     file = scope.existing_file(path, shell.cwd)
     result = wire.SearchResult()
     async with shell.open() as client:
-        covered = await _cover(shell, client, file.parent, index_only_repositories=True)
+        covered = await cover(shell, client, file.parent, index_only_repositories=True)
         if covered.searchable:
             result = await client.related(
                 file,
@@ -85,27 +85,7 @@ async def related(shell: Shell) -> int:
                 explain=arguments.explain,
             )
     shell.show.search(f"{file}:{line}", result)
-    return _conclude(shell, covered, len(result.hits), result.freshness, result.notices)
-
-
-async def ask(shell: Shell) -> int:
-    """`ask QUESTION…`"""
-    arguments = shell.arguments
-    question = _query(arguments)
-    result = wire.AskResult()
-    async with shell.open() as client:
-        covered = await _cover(shell, client, shell.cwd)
-        if covered.searchable:
-            result = await client.ask(
-                question,
-                limit=arguments.limit,
-                workspaces=covered.folders,
-                paths=covered.paths(arguments),
-                languages=arguments.languages,
-            )
-    shell.show.answer(question, result)
-    found = len(result.citations) or (result.answer is not None)
-    return _conclude(shell, covered, found, result.freshness, result.notices)
+    return conclude(shell, covered, len(result.hits), result.freshness, result.notices)
 
 
 def _query(arguments: Arguments) -> str:
@@ -115,7 +95,7 @@ def _query(arguments: Arguments) -> str:
         raise LucAstraError(f"{error}; see `{PROGRAM} {arguments.command} --help`") from None
 
 
-async def _cover(shell: Shell, client: "Client", place: Path, *, index_only_repositories: bool = False) -> Coverage:
+async def cover(shell: Shell, client: "Client", place: Path, *, index_only_repositories: bool = False) -> Coverage:
     """What the query covers, indexed on the way if need be; not searchable when it has no content.
 
     A folder that is named with --workspace is searched itself; without one, the whole workspace of `place` is.
@@ -187,11 +167,11 @@ async def _index_on_the_way(shell: Shell, client: "Client", root: Path) -> wire.
     return result.workspace
 
 
-def _conclude(shell: Shell, covered: Coverage, found: int, freshness: wire.Freshness, notices: list[str]) -> int:
+def conclude(shell: Shell, covered: Coverage, found: int, freshness: wire.Freshness, notices: list[str]) -> int:
     """Tell how far the result can be trusted, and whether there is one."""
     if not found and covered.searchable:
         shell.note("nothing found")
-    if not shell.arguments.json:
+    if not shell.for_programs:
         for notice in notices:
             shell.note(notice)
     if freshness == "stale" and _catches_up(covered):

@@ -3,12 +3,17 @@
 Invariant: imports no Trio, which loads with the first use of the daemon.
 """
 
+import os
+import select
+import stat
+import sys
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
+from lucastra_protocol.errors import LucAstraError
 from lucastra_protocol.paths import Paths
 from lucastra_protocol.types import IndexResult
 
@@ -19,6 +24,8 @@ from lucastra_client.rendering.text import printable_line
 
 if TYPE_CHECKING:
     from lucastra_client.client import Client
+
+_PATIENCE_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +44,8 @@ class Shell:
     """Opens the daemon if it runs; raises LucAstraError (DAEMON_UNREACHABLE) otherwise."""
     stop: Callable[[], Awaitable[bool]]
     """Stops the daemon and waits until its store is free; False when none runs."""
+    piped: Callable[[], str] = lambda: ""
+    """What is piped into the command, read to its end; empty where nothing is."""
 
     @classmethod
     def of_process(cls, arguments: Arguments, cwd: Path, out: TextIO, err: TextIO) -> "Shell":
@@ -63,7 +72,13 @@ class Shell:
             open=open_daemon,
             open_running=lambda: open_daemon(start=False),
             stop=stop,
+            piped=lambda: piped_text(sys.stdin, err),
         )
+
+    @property
+    def for_programs(self) -> bool:
+        """Whether the result is a document, which holds the daemon's notices itself."""
+        return self.arguments.json or getattr(self.arguments, "jsonl", False)
 
     def note(self, text: str) -> None:
         """Tell the user something beside the result."""
@@ -81,4 +96,30 @@ class Shell:
 def renderer_for(arguments: Arguments, cwd: Path, out: TextIO) -> Renderer:
     """The renderer that the command line asks for."""
     view = View(cwd, full=getattr(arguments, "full", False), explain=getattr(arguments, "explain", False))
-    return renderer(out, view, json=arguments.json, color=arguments.color)
+    events = getattr(arguments, "jsonl", False)
+    return renderer(out, view, json=arguments.json, color=arguments.color, events=events)
+
+
+def piped_text(stdin: TextIO | None, err: TextIO) -> str:
+    """All of a pipe or a file at standard input; empty for a terminal, a device, and where there is none.
+
+    A pipe that nobody writes to and nobody closes, as some programs leave it, is waited for, and that is told.
+    Raises LucAstraError for what is no UTF-8.
+    """
+    try:
+        if stdin is None or not _is_pipe_or_file(stdin.fileno()):
+            return ""
+    except (OSError, ValueError):  # closed, or replaced by an object without a descriptor
+        return ""
+    if not select.select([stdin.fileno()], [], [], _PATIENCE_SECONDS)[0]:
+        print(f"{PROGRAM}: waiting for standard input; `< /dev/null` leaves it out", file=err, flush=True)
+    data = stdin.buffer.read()
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        raise LucAstraError("standard input is not UTF-8 text; leave it out with `< /dev/null`") from None
+
+
+def _is_pipe_or_file(descriptor: int) -> bool:
+    mode = os.fstat(descriptor).st_mode
+    return stat.S_ISFIFO(mode) or stat.S_ISREG(mode)

@@ -282,11 +282,11 @@ def unknown_key(key: Key) -> str:
     return f"there is no key {shown[:80]}" + (f"; did you mean {close[0]}?" if close else "")
 
 
-UNREAD: frozenset[str] = frozenset({"llm", "providers", "conversation", "completion"}) | {
+UNREAD: frozenset[str] = frozenset({
     "embeddings.provider", "embeddings.model", "embeddings.batch_size", "search.limit",
     "vector_search.enabled", "vector_search.index_path", "vector_search.top_k",
-}  # fmt: skip
-"""Sections and keys of the published schema that this version accepts and does not act on."""
+})  # fmt: skip
+"""Keys of the published schema that this version accepts and does not act on."""
 
 
 def unread(layers: Iterable[Layer]) -> list[Problem]:
@@ -299,7 +299,7 @@ def unread(layers: Iterable[Layer]) -> list[Problem]:
             Severity.NOTICE, setting.origin, f"{dotted(key)} is kept for a later version; this one does not read it"
         )
         for key, setting in settings.items()
-        if key[0] in UNREAD or dotted(key) in UNREAD
+        if dotted(key) in UNREAD
     ]
 
 

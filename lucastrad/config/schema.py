@@ -168,6 +168,28 @@ class CompletionConfig(Section, frozen=True):
 
     enabled: bool = True
     """Offer inline completions when a language-model provider is configured."""
+    automatic: bool = True
+    """Offer them while the user types; without it only when the editor is told to ask."""
+    provider: Annotated[str, Meta(min_length=1, max_length=256)] | None = None
+    """`NAME` or `NAME/MODEL` under `providers`: a small model that fills in the middle is quicker than one for answers.
+    Without it that of `llm`."""
+    multiline: bool = True
+    """Offer whole blocks where one begins; without it never more than the rest of the line."""
+    max_tokens: Annotated[int, Meta(ge=1, le=4096)] = 128
+    """The longest completion, in the model's tokens."""
+    debounce_ms: Annotated[float, Meta(ge=0, le=5000)] = 30.0
+    """Milliseconds without a further request before the provider is asked, unless the user asks. Editors wait as well
+    before they send one."""
+    deadline_secs: Annotated[float, Meta(gt=0, le=120)] = 10.0
+    """Seconds after which nothing is offered any more."""
+    prefix_chars: Annotated[int, Meta(ge=100, le=100_000)] = 4000
+    """Characters before the cursor that the model is shown."""
+    suffix_chars: Annotated[int, Meta(ge=0, le=100_000)] = 1000
+    """Characters after it."""
+    context_chars: Annotated[int, Meta(ge=0, le=100_000)] = 3000
+    """Characters of other open files and of neighbours in the index."""
+    context_deadline_ms: Annotated[float, Meta(ge=0, le=5000)] = 50.0
+    """Milliseconds that a completion waits for these, once for each line that is begun; 0 does without."""
 
 
 class LimitsConfig(Section, frozen=True):

@@ -4,6 +4,7 @@ What is remembered is one `workspace.json` beside each store; there is no regist
 """
 
 import hashlib
+import io
 import json
 import logging
 import shutil
@@ -20,8 +21,9 @@ from lucastrad.indexing.indexer import OpenWatcher, WorkspaceIndexer
 from lucastrad.storage.fs import ensure_private_folder, publish, sync_folder
 from lucastrad.storage.sqlite import StoreCorrupt, StoreUnavailable, set_aside
 from lucastrad.storage.vectors.policy import Policy
-from lucastrad.types import FileReport, IndexOutcome, IndexProgress, WorkspaceReport
+from lucastrad.types import FileLines, FileReport, FileState, IndexOutcome, IndexProgress, WorkspaceReport
 from lucastrad.workers import WorkerPool
+from lucastrad.workspace.reader import ReadFile, read_file
 from lucastrad.workspace.scanner import ScanRules
 from lucastrad.workspace.watcher import Watcher
 
@@ -181,6 +183,29 @@ class WorkspaceService:
             lambda: catalog.file_reports(skipped_only=skipped_only, offset=offset, limit=limit)
         )
 
+    async def read(self, path: Path, *, start_line: int, limit: int) -> FileLines:
+        """At most `limit` lines, from 1-based `start_line` on, of an indexed file as it is on disk now.
+
+        Raises:
+            LucAstraError: WORKSPACE_NOT_FOUND for a file that is in no workspace, or was or would now be skipped.
+        """
+        path = await trio.to_thread.run_sync(_resolved, path)
+        indexer = self.holding(path)
+        relative = path.relative_to(indexer.root).as_posix()
+        catalog = (await indexer.opened()).catalog
+        known = await trio.to_thread.run_sync(catalog.known_file, relative)
+        if known is None or known.state is not FileState.INDEXED:
+            raise _not_indexed(path, known.reason if known else "")
+        # `wanted`: that it is none of the generated files to leave out was decided when it was indexed.
+        rules = self._rules_for(indexer.root)
+        read = await trio.to_thread.run_sync(lambda: read_file(str(indexer.root), relative, rules, wanted=True))
+        if not isinstance(read, ReadFile):
+            raise _not_indexed(path, read.reason if read else "it is gone")
+        # Not str.splitlines(): the lines of chunks end with a line feed and nothing else.
+        lines = io.StringIO(read.text, newline="\n").readlines()
+        shown = lines[start_line - 1 : start_line - 1 + limit]
+        return FileLines(str(indexer.root), relative, start_line, len(shown), len(lines), "".join(shown))
+
     # --- what search asks ------------------------------------------------------------------------
 
     def all(self) -> list[WorkspaceIndexer]:
@@ -314,6 +339,14 @@ def _leaf(error: BaseException) -> BaseException:
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     return error
+
+
+def _not_indexed(path: Path, reason: str) -> LucAstraError:
+    why = f" ({reason})" if reason else ""
+    return LucAstraError(
+        f"{path} is not indexed{why}; `lucastra-client status --files` lists what is",
+        code=ErrorCode.WORKSPACE_NOT_FOUND,
+    )
 
 
 def _is_folder(path: Path) -> bool:

@@ -7,6 +7,7 @@ inserted past the end of `abc` before the `c`.
 
 import re
 from itertools import islice
+from urllib.parse import unquote
 
 from lsprotocol import types
 from pygls.workspace import TextDocument, Workspace
@@ -74,6 +75,14 @@ class Documents(Workspace):
         return cls(
             workspace.root_uri, workspace._sync_kind, list(workspace.folders.values()), workspace.position_encoding
         )
+
+    def update_text_document(
+        self, text_doc: types.VersionedTextDocumentIdentifier, change: types.TextDocumentContentChangeEvent
+    ) -> None:
+        """Apply one change; the document becomes the last in the order of `text_documents`: that of their edits."""
+        super().update_text_document(text_doc, change)
+        uri = unquote(text_doc.uri)
+        self._text_documents[uri] = self._text_documents.pop(uri)
 
     def _create_text_document(
         self, doc_uri: str, source: str | None = None, version: int | None = None, language_id: str | None = None

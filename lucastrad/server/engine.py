@@ -182,6 +182,10 @@ class Engine(LanguageServerProtocol):
         """
         self.fm.features.update(handlers)
 
+    def add_options(self, options: dict[str, Any]) -> None:
+        """Announce `options`, method name to lsprotocol's options, in the capabilities."""
+        self.fm.feature_options.update(options)
+
     def keep_documents(self) -> None:
         """Replace pygls' workspace, which `initialize` has just made, by ours."""
         self._workspace = Documents.replacing(self.workspace)

@@ -10,6 +10,7 @@ from typing import Protocol
 
 from lucastrad.assistant.answers import Answer, Emit, Question
 from lucastrad.assistant.providers import ProviderReport
+from lucastrad.completion.cursor import Cursor
 from lucastrad.conversation.service import OnChange, Said
 from lucastrad.conversation.turns import Conversation, Turn
 from lucastrad.evaluation.report import Evaluation, EvaluationProgress
@@ -17,6 +18,7 @@ from lucastrad.llm.protocol import Model
 from lucastrad.types import (
     CheckReport,
     ConfigReport,
+    FileLines,
     FileReport,
     IndexOutcome,
     IndexProgress,
@@ -71,6 +73,20 @@ class Conversations(Protocol):
         ...
 
 
+class Completer(Protocol):
+    """One client's inline completions."""
+
+    def begin(self, cursor: Cursor) -> Callable[[], Awaitable[str]]:
+        """Cancel the completion under way; the work to be done gives the text to insert, or an empty one."""
+        ...
+
+
+class Completions(Protocol):
+    """Completes code."""
+
+    def completer(self) -> Completer: ...
+
+
 class Providers(Protocol):
     """Tells of the language-model providers."""
 
@@ -103,6 +119,10 @@ class Workspaces(Protocol):
         self, path: Path, *, skipped_only: bool, offset: int, limit: int
     ) -> tuple[Sequence[FileReport], int]: ...
 
+    async def read(self, path: Path, *, start_line: int, limit: int) -> FileLines:
+        """At most `limit` lines of an indexed file, from 1-based `start_line` on."""
+        ...
+
 
 class Evaluations(Protocol):
     """Measures retrieval."""
@@ -133,6 +153,7 @@ class Services:
     search: Searches
     assistant: Answers
     conversations: Conversations
+    completion: Completions
     providers: Providers
     workspaces: Workspaces
     evaluations: Evaluations

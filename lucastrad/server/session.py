@@ -64,6 +64,7 @@ class Session:
         self.lifetime = lifetime
         self.engine = Engine.create(self, version=__version__, converter=_converter())
         self.engine.add_handlers({method: partial(handler, self) for method, handler in HANDLERS.items()})
+        self.completer = services.completion.completer()
         self.feed = ConversationFeed(services.conversations, self._tell)
         self.stopping = False
         self._stream = stream

@@ -158,6 +158,17 @@ EXAMPLES: Mapping[str, tuple[Wire, Wire]] = {
             total=3812,
         ),
     ),
+    types.READ.name: (
+        types.ReadParams(path=f"{_ROOT}/{_HIT.path}", line=_HIT.range.start.line, limit=2),
+        types.ReadResult(
+            uri=_HIT.uri,
+            path=_HIT.path,
+            workspace=_ROOT,
+            range=types.Range.of_lines(_HIT.range.start.line + 1, _HIT.range.start.line + 2),
+            content='class CacheHandler(BaseConnectionHandler):\n    settings_name = "CACHES"\n',
+            total_lines=65,
+        ),
+    ),
     types.EVALUATE.name: (
         types.EvaluateParams(path=_ROOT, work_done_token="evaluate-1"),  # noqa: S106
         types.EvaluateResult(
@@ -294,6 +305,7 @@ ERRORS: Mapping[str, tuple[ErrorCode, ...]] = {
     types.WORKSPACES.name: (),
     types.REMOVE.name: (*_FOLDER, *_STORE),
     types.FILES.name: (*_FOLDER, *_STORE),
+    types.READ.name: (*_FOLDER, *_STORE),
     types.EVALUATE.name: (*_FOLDER, *_STORE, ErrorCode.REQUEST_FAILED),
     types.STATUS.name: (),
     types.CONFIG.name: (ErrorCode.INVALID_PARAMS,),

@@ -263,6 +263,31 @@ class FilesResult(Wire, frozen=True):
     total: int = 0
 
 
+class ReadParams(Wire, frozen=True):
+    """Lines of a file that is indexed; of no other file."""
+
+    path: str
+    """An absolute path or file URI."""
+    line: Annotated[int, Meta(ge=0)] = 0
+    """The first line, 0-based."""
+    limit: Annotated[int, Meta(ge=1, le=1_000_000)] = 1000
+    """Lines at most."""
+
+
+class ReadResult(Wire, frozen=True):
+    """What the file holds on disk now, decoded as it is for the index."""
+
+    uri: str
+    path: str
+    """Relative to `workspace`, with forward slashes."""
+    workspace: str
+    range: Range
+    """Whole lines; empty where the file has none from `line` on."""
+    content: str
+    total_lines: int
+    """Lines of the whole file."""
+
+
 # --- evaluation ----------------------------------------------------------------------------------
 
 
@@ -456,6 +481,7 @@ INDEX = Method("lucastra/index", IndexParams, IndexResult, "Add a workspace, or 
 WORKSPACES = Method("lucastra/workspaces", Empty, WorkspacesResult, "List the workspaces.")
 REMOVE = Method("lucastra/removeWorkspace", WorkspaceParams, RemoveResult, "Forget a workspace.")
 FILES = Method("lucastra/files", FilesParams, FilesResult, "List files, and why some were skipped.")
+READ = Method("lucastra/read", ReadParams, ReadResult, "Read lines of an indexed file.")
 EVALUATE = Method("lucastra/evaluate", EvaluateParams, EvaluateResult, "Measure how well a workspace's code is found.")
 STATUS = Method("lucastra/status", Empty, StatusResult, "The daemon's state.")
 CONFIG = Method("lucastra/config", ConfigParams, ConfigResult, "The effective configuration and its origins.")
@@ -463,5 +489,5 @@ DOCTOR = Method("lucastra/doctor", Empty, DoctorResult, "Check the installation,
 STOP = Method("lucastra/stop", Empty, Empty, "Stop the daemon cleanly.")
 
 CORE_METHODS: tuple[Method, ...] = (
-    HELLO, SEARCH, RELATED, ASK, INDEX, WORKSPACES, REMOVE, FILES, EVALUATE, STATUS, CONFIG, DOCTOR, STOP,
+    HELLO, SEARCH, RELATED, ASK, INDEX, WORKSPACES, REMOVE, FILES, READ, EVALUATE, STATUS, CONFIG, DOCTOR, STOP,
 )  # fmt: skip

@@ -10,6 +10,7 @@ from scripted_provider import ScriptedProviders
 
 from lucastrad.assistant.answers import Answer, Citation, Emit, Question
 from lucastrad.assistant.providers import ProviderService
+from lucastrad.completion.service import CompletionService
 from lucastrad.config.schema import Config
 from lucastrad.conversation.service import ConversationService
 from lucastrad.evaluation.report import (
@@ -27,6 +28,7 @@ from lucastrad.types import (
     CheckReport,
     CheckStatus,
     ConfigReport,
+    FileLines,
     FileReport,
     FileState,
     Freshness,
@@ -93,6 +95,7 @@ def report(root: str = "/projects/project", state: WorkspaceState = WorkspaceSta
 class FakeWorkspaces:
     def __init__(self) -> None:
         self.attached: list[Path] = []
+        self.read_places: list[tuple[Path, int, int]] = []
         self.refused: set[Path] = set()
         self.progress: list[IndexProgress] = []
         self.gate: trio.Event | None = None
@@ -122,6 +125,12 @@ class FakeWorkspaces:
     ) -> tuple[Sequence[FileReport], int]:
         odd_name = b"caf\xe9.py".decode("utf-8", "surrogateescape")
         return [FileReport(odd_name, FileState.SKIPPED, "its name is not UTF-8")], 1
+
+    async def read(self, path: Path, *, start_line: int, limit: int) -> FileLines:
+        self.read_places.append((path, start_line, limit))
+        return FileLines(
+            "/projects/project", b"caf\xe9.py".decode("utf-8", "surrogateescape"), start_line, 2, 9, "a\nb\n"
+        )
 
 
 class FakeEvaluations:
@@ -181,6 +190,7 @@ class Fakes:
             search=self.search,
             assistant=self.assistant,
             conversations=self.conversations,
+            completion=CompletionService(self.providers, self.search, lambda: self.config.completion),
             providers=ProviderService(self.providers, self.config),
             workspaces=self.workspaces,
             evaluations=self.evaluations,

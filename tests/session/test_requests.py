@@ -1,6 +1,7 @@
 """Requests: parameters in, results out, every failure answered once with its code."""
 
 from collections import Counter
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -51,6 +52,21 @@ async def test_search_translates_query_and_hits() -> None:
         ],
         "freshness": "stale",
         "notices": ["two files wait"],
+    }
+
+
+async def test_read_translates_lines_and_an_odd_name() -> None:
+    fakes = Fakes()
+    async with serving(fakes) as (peer, _):
+        result = await peer.ask("lucastra/read", {"path": "file:///projects/project/caf%E9.py", "line": 2, "limit": 2})
+    assert fakes.workspaces.read_places == [(Path("/projects/project/caf\udce9.py"), 3, 2)]
+    assert result == {
+        "uri": "file:///projects/project/caf%E9.py",
+        "path": "caf\ufffd.py",
+        "workspace": "/projects/project",
+        "range": {"start": {"line": 2, "character": 0}, "end": {"line": 4, "character": 0}},
+        "content": "a\nb\n",
+        "totalLines": 9,
     }
 
 
@@ -113,6 +129,7 @@ async def test_names_that_are_not_utf8_are_told_readably() -> None:
         ("lucastra/index", {"path": "file:///src%00"}, "absolute path"),
         ("lucastra/index", {"path": "file://["}, "absolute path"),
         ("lucastra/files", {"path": "/x", "limit": 99999}, "at `$.limit`"),
+        ("lucastra/read", {"path": "/x", "limit": 0}, "at `$.limit`"),
         ("textDocument/hover", {}, "unknown method"),
         ("workspace/executeCommand", {}, "$.command"),
     ],

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal, Protocol, TextIO
 from lucastra_protocol.types import AskResult, SearchResult
 
 from lucastra_client.rendering.reports import Report
+from lucastra_client.rendering.writing import Writing
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -18,7 +19,15 @@ class Renderer(Protocol):
 
     def search(self, query: str, result: SearchResult) -> None: ...
 
-    def answer(self, question: str, result: AskResult) -> None: ...
+    def writing(self) -> Writing:
+        """Shows an answer while it is written; `answer` then shows what belongs to it."""
+        ...
+
+    def answer(
+        self, question: str, result: AskResult, *, conversation: str | None = None, written: bool = False
+    ) -> None:
+        """The whole answer with its sources; those only where its text has been `written` already."""
+        ...
 
     def report(self, report: Report) -> None: ...
 
@@ -39,12 +48,15 @@ class View:
 Color = Literal["auto", "always", "never"]
 
 
-def renderer(out: TextIO, view: View, *, json: bool, color: Color) -> Renderer:
-    """The renderer for an output: JSON when asked for, rich on a terminal or with `always`, else plain."""
-    if json:
-        from lucastra_client.rendering.document import DocumentRenderer
+def renderer(out: TextIO, view: View, *, json: bool, color: Color, events: bool = False) -> Renderer:
+    """The renderer for an output: JSON when asked for, rich on a terminal or with `always`, else plain.
 
-        return DocumentRenderer(out, view)
+    `events` asks for JSON too, of an answer's events as they come.
+    """
+    if json or events:
+        from lucastra_client.rendering.document import DocumentRenderer, EventRenderer
+
+        return EventRenderer(out, view) if events else DocumentRenderer(out, view)
     if color == "always" or out.isatty():
         from lucastra_client.rendering.human import HumanRenderer
 

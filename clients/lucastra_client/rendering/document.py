@@ -2,15 +2,17 @@
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TextIO
 
 import msgspec
-from lucastra_protocol.types import AskResult, Hit, SearchResult
+from lucastra_protocol.answers import AnswerEvent, DeltaEvent, PassagesEvent, UsageEvent
+from lucastra_protocol.types import AskResult, Citation, Hit, SearchResult
 
 from lucastra_client.rendering import View
 from lucastra_client.rendering.reports import Report
 from lucastra_client.rendering.text import UNSAFE, absolute_path
+from lucastra_client.rendering.writing import Unshown, Writing
 
 _UNSAFE = re.compile(f"[{UNSAFE}]")
 
@@ -34,17 +36,34 @@ class DocumentRenderer:
             }
         )
 
-    def answer(self, question: str, result: AskResult) -> None:
-        """`{"question", "answer", "citations", "freshness", "notices"}`; a citation is a numbered hit."""
-        self._write(
-            {
-                "question": question,
-                "answer": result.answer,
-                "citations": [{"number": citation.number, **self._hit(citation.hit)} for citation in result.citations],
-                "freshness": result.freshness,
-                "notices": result.notices,
-            }
-        )
+    def writing(self) -> Writing:
+        """One document cannot be shown before it is whole."""
+        return Unshown()
+
+    def answer(
+        self, question: str, result: AskResult, *, conversation: str | None = None, written: bool = False
+    ) -> None:
+        """`{"question", "answer", "citations", …}`; a citation is a numbered hit."""
+        self._write(self._answered(question, result, conversation))
+
+    def _answered(self, question: str, result: AskResult, conversation: str | None) -> dict[str, Any]:
+        return {
+            "question": question,
+            "answer": result.answer,
+            "found": result.found,
+            "citations": self._citations(result.citations),
+            "uncited": self._citations(result.uncited),
+            "provider": result.provider,
+            "model": result.model,
+            "finish": result.finish,
+            "usage": plain_values(result.usage),
+            "conversation": conversation,
+            "freshness": result.freshness,
+            "notices": result.notices,
+        }
+
+    def _citations(self, citations: Sequence[Citation]) -> list[dict[str, Any]]:
+        return [{"number": citation.number, **self._hit(citation.hit)} for citation in citations]
 
     def report(self, report: Report) -> None:
         """The report's document."""
@@ -69,11 +88,42 @@ class DocumentRenderer:
             fields |= {"kind": hit.kind, "workspace": hit.workspace, "components": hit.components}
         return fields
 
-    def _write(self, document: Any) -> None:
+    def _write(self, document: Any, *, indent: int | None = 2) -> None:
         encoding = getattr(self._out, "encoding", None) or "utf-8"
         ascii_only = encoding.lower() not in ("utf-8", "utf8")  # JSON is UTF-8, whatever the locale
-        text = json.dumps(document, ensure_ascii=ascii_only, indent=2)
+        text = json.dumps(document, ensure_ascii=ascii_only, indent=indent)
         self._out.write(_UNSAFE.sub(lambda match: f"\\u{ord(match[0]):04x}", text) + "\n")
+
+
+class EventRenderer(DocumentRenderer):
+    """Writes an answer as JSON documents, one a line and at once; the last has the kind `result`."""
+
+    def writing(self) -> Writing:
+        """`{"kind": "passages" | "delta" | "usage", …}`."""
+        return _EventWriting(self._event)
+
+    def answer(
+        self, question: str, result: AskResult, *, conversation: str | None = None, written: bool = False
+    ) -> None:
+        """`{"kind": "result"}` with the fields of the one document."""
+        self._event({"kind": "result", **self._answered(question, result, conversation)})
+
+    def _event(self, event: AnswerEvent | dict[str, Any]) -> None:
+        if isinstance(event, PassagesEvent):
+            fields = {**plain_values(event), "citations": self._citations(event.citations)}
+            event = {"kind": event.__struct_config__.tag, **fields}
+        elif isinstance(event, DeltaEvent | UsageEvent):
+            event = {"kind": event.__struct_config__.tag, **plain_values(event)}
+        self._write(event, indent=None)
+        self._out.flush()
+
+
+class _EventWriting(Unshown):
+    def __init__(self, take: Callable[[AnswerEvent], None]) -> None:
+        self._take = take
+
+    def take(self, event: AnswerEvent) -> None:
+        self._take(event)
 
 
 def _entry(line: str) -> Any:

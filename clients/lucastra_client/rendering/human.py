@@ -6,7 +6,6 @@ from datetime import datetime
 
 from lucastra_protocol.types import AskResult, Hit, SearchResult
 from rich.console import Console
-from rich.markdown import Markdown
 from rich.style import Style
 from rich.syntax import Syntax
 from rich.table import Table as Grid
@@ -14,14 +13,14 @@ from rich.text import Text
 
 from lucastra_client.rendering import View
 from lucastra_client.rendering.plain import explanation
-from lucastra_client.rendering.reports import Block, Facts, Report, Table
+from lucastra_client.rendering.reports import Block, Facts, Prose, Report, Table
 from lucastra_client.rendering.text import (
     count,
     display_path,
-    printable,
     printable_line,
     snippet,
 )
+from lucastra_client.rendering.writing import MarkdownWriting, Writing, markdown
 
 _LEXERS = {
     "astro": "html",
@@ -64,11 +63,17 @@ class HumanRenderer:
                 self._print(Text(explanation(hit), style="dim"))
             self._snippet(hit)
 
-    def answer(self, question: str, result: AskResult) -> None:
-        """The answer and its citations; without one, the cited passages."""
+    def writing(self) -> Writing:
+        """Markdown, rendered while it comes."""
+        return MarkdownWriting(self._console)
+
+    def answer(
+        self, question: str, result: AskResult, *, conversation: str | None = None, written: bool = False
+    ) -> None:
+        """The answer, its citations and who gave it; without one, the cited passages."""
         if result.answer is not None:
-            # hyperlinks=False: an answer can repeat text of indexed files, whose links stay unclickable.
-            self._console.print(Markdown(printable(result.answer), hyperlinks=False))
+            if not written:
+                self._console.print(markdown(result.answer))
             self._print(Text())
         for number, citation in enumerate(result.citations):
             if number and result.answer is None:
@@ -76,6 +81,8 @@ class HumanRenderer:
             self._print(Text.assemble((f"[{citation.number}] ", "bold"), self._head(citation.hit)))
             if result.answer is None:
                 self._snippet(citation.hit)
+        if result.provider is not None:
+            self._print(Text(_answerer(result), style="dim"))
 
     def report(self, report: Report) -> None:
         """Facts and tables, aligned."""
@@ -108,6 +115,8 @@ class HumanRenderer:
             for row in block.rows:
                 table.add_row(*(Text(cell, style=_STYLES.get(cell, "")) for cell in row))
             self._console.print(table)
+        elif isinstance(block, Prose):
+            self._console.print(markdown(block.markdown))
         else:
             for line in block.lines:
                 self._print(Text(line))
@@ -144,6 +153,16 @@ class HumanRenderer:
     def _print(self, text: Text) -> None:
         # soft_wrap: a path broken over two lines cannot be clicked.
         self._console.print(text, soft_wrap=True)
+
+
+def _answerer(result: AskResult) -> str:
+    """Who gave an answer, and what it took."""
+    told = [f"{result.provider}/{result.model}"]
+    if result.usage.input_tokens is not None:
+        told.append(f"{count(result.usage.input_tokens, 'token')} read")
+    if result.usage.output_tokens is not None:
+        told.append(f"{result.usage.output_tokens:,} written")
+    return printable_line(", ".join(told))
 
 
 def _log_line(line: str) -> Text:

@@ -6,8 +6,9 @@ from typing import TextIO
 from lucastra_protocol.types import AskResult, Hit, SearchResult
 
 from lucastra_client.rendering import View
-from lucastra_client.rendering.reports import Block, Facts, Report, Table
+from lucastra_client.rendering.reports import Block, Facts, Prose, Report, Table
 from lucastra_client.rendering.text import count, display_path, printable, printable_line, snippet
+from lucastra_client.rendering.writing import PlainWriting, Writing
 
 
 class PlainRenderer:
@@ -27,10 +28,17 @@ class PlainRenderer:
                 self._line("    score: " + explanation(hit))
             self._snippet(hit)
 
-    def answer(self, question: str, result: AskResult) -> None:
+    def writing(self) -> Writing:
+        """The text as it comes."""
+        return PlainWriting(self._out)
+
+    def answer(
+        self, question: str, result: AskResult, *, conversation: str | None = None, written: bool = False
+    ) -> None:
         """The answer and its citations; without one, the cited passages."""
         if result.answer is not None:
-            self._line(printable(result.answer).rstrip("\n"))
+            if not written:
+                self._line(printable(result.answer).rstrip("\n"))
             if result.citations:
                 self._line("")
         for citation in result.citations:
@@ -56,6 +64,8 @@ class PlainRenderer:
         elif isinstance(block, Table):
             for row in (block.columns, *block.rows):
                 self._line("\t".join(row))
+        elif isinstance(block, Prose):
+            self._line(printable(block.markdown).rstrip("\n"))
         else:
             for line in block.lines:
                 self._line(line)

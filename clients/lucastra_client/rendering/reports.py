@@ -1,6 +1,6 @@
 """What each command other than a search has to say, laid out as facts and tables.
 
-Invariant: knows nothing of terminals; every text in it is already fit to be shown.
+Invariant: knows nothing of terminals; every text in it but `Prose` is already fit to be shown.
 """
 
 from collections.abc import Mapping, Sequence
@@ -45,7 +45,14 @@ class Lines:
     lines: Sequence[str]
 
 
-Block = Facts | Table | Lines
+@dataclass(frozen=True, slots=True)
+class Prose:
+    """Markdown, as it came; the one text here that the renderers make fit to be shown."""
+
+    markdown: str
+
+
+Block = Facts | Table | Lines | Prose
 
 
 @dataclass(frozen=True, slots=True)

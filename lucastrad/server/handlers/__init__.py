@@ -6,7 +6,17 @@ Invariant: handlers translate between the wire's Structs and the services' value
 from collections.abc import Callable
 from typing import Any
 
-from lucastrad.server.handlers import ask, conversations, daemon, evaluation, lsp, models, search, workspaces
+from lucastrad.server.handlers import (
+    ask,
+    completion,
+    conversations,
+    daemon,
+    evaluation,
+    lsp,
+    models,
+    search,
+    workspaces,
+)
 
 HANDLERS: dict[str, Callable[..., Any]] = {
     **search.HANDLERS,
@@ -17,5 +27,6 @@ HANDLERS: dict[str, Callable[..., Any]] = {
     **daemon.HANDLERS,
     **evaluation.HANDLERS,
     **lsp.HANDLERS,
+    **completion.HANDLERS,
 }
 """Method name → handler `(session, params)`."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from lsprotocol import types as lsp
 from lucastra_protocol.errors import LucAstraError
 
+from lucastrad.server.handlers.completion import OPTIONS
 from lucastrad.server.handlers.wire import path_from_wire
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 def initialize(session: "Session", params: lsp.InitializeParams) -> None:
     """Take the editor's folders; pygls answers with the capabilities."""
     session.engine.keep_documents()
+    session.engine.add_options(OPTIONS)
     folders = [folder.uri for folder in params.workspace_folders or []]
     if not folders and (root := params.root_uri or params.root_path):
         folders = [root]

@@ -1,4 +1,4 @@
-"""`lucastra/index`, `lucastra/workspaces`, `lucastra/removeWorkspace` and `lucastra/files`."""
+"""`lucastra/index`, `lucastra/workspaces`, `lucastra/removeWorkspace`, `lucastra/files` and `lucastra/read`."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from lucastra_protocol.types import (
     FILES,
     INDEX,
+    READ,
     REMOVE,
     WORKSPACES,
     Empty,
@@ -14,13 +15,16 @@ from lucastra_protocol.types import (
     FileStatus,
     IndexParams,
     IndexResult,
+    Range,
+    ReadParams,
+    ReadResult,
     RemoveResult,
     WorkspaceParams,
     WorkspacesResult,
 )
 
 from lucastrad.server.handlers.progress import WorkDoneProgress
-from lucastrad.server.handlers.wire import path_from_wire, text_to_wire, workspace_to_wire
+from lucastrad.server.handlers.wire import file_uri, path_from_wire, text_to_wire, workspace_to_wire
 from lucastrad.types import IndexProgress, WorkspaceState
 
 if TYPE_CHECKING:
@@ -101,9 +105,25 @@ async def files(session: "Session", params: FilesParams) -> FilesResult:
     )
 
 
+async def read(session: "Session", params: ReadParams) -> ReadResult:
+    """Read lines of an indexed file."""
+    found = await session.services.workspaces.read(
+        path_from_wire(params.path, field="path"), start_line=params.line + 1, limit=params.limit
+    )
+    return ReadResult(
+        uri=file_uri(found.workspace, found.path),
+        path=text_to_wire(found.path),
+        workspace=text_to_wire(found.workspace),
+        range=Range.of_lines(found.start_line, found.start_line + found.lines - 1),
+        content=text_to_wire(found.text),
+        total_lines=found.total_lines,
+    )
+
+
 HANDLERS: dict[str, Callable[..., Any]] = {
     INDEX.name: index,
     WORKSPACES.name: workspaces,
     REMOVE.name: remove,
     FILES.name: files,
+    READ.name: read,
 }

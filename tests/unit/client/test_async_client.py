@@ -22,6 +22,9 @@ ANSWERS = {
     "lucastra/workspaces": wire.WorkspacesResult(workspaces=[READY]),
     "lucastra/removeWorkspace": wire.RemoveResult(root="/projects/project"),
     "lucastra/files": wire.FilesResult(files=[wire.FileStatus(path="a.py", status="indexed")], total=1),
+    "lucastra/read": wire.ReadResult(
+        uri="file:///w/a.py", path="a.py", workspace="/w", range=wire.Range.of_lines(3, 3), content="c\n", total_lines=3
+    ),
     "lucastra/status": wire.StatusResult(
         daemon_version="1", pid=7, uptime_seconds=1.0, home="/h", memory_bytes=1, clients=1,
         embeddings=wire.ModelStatus(provider="local", model="m", dimensions=256),
@@ -51,6 +54,14 @@ async def test_search_sends_every_option_and_returns_the_structs() -> None:
             ),
         )
     ]  # fmt: skip
+
+
+async def test_read_counts_lines_as_editors_show_them() -> None:
+    async with fake_daemon(ANSWERS) as (daemon, stream), open_client(stream=stream) as client:
+        assert await client.read("/w/a.py", 3, limit=2) == ANSWERS["lucastra/read"]
+        with pytest.raises(LucAstraError, match="line must be at least 1"):
+            await client.read("/w/a.py", 0)
+    assert daemon.requests == [("lucastra/read", wire.ReadParams(path="/w/a.py", line=2, limit=2))]
 
 
 async def test_relative_paths_are_sent_absolute() -> None:
@@ -116,6 +127,7 @@ async def test_every_method_of_the_contract_has_its_result() -> None:
         assert await client.workspaces() == [READY]
         assert await client.remove("/projects/project") == "/projects/project"
         assert (await client.files("/projects/project", skipped_only=True)).total == 1
+        assert (await client.read("/w/a.py")).total_lines == 3
         assert (await client.status()).embeddings.dimensions == 256
         assert (await client.config("/projects/project")).config == {"limits": {"x": 1}}
         assert (await client.doctor()).checks[0].name == "store"

@@ -12,8 +12,8 @@ from lucastra_client.completion import script
 from lucastra_protocol import __version__
 
 COMMANDS = (
-    "ask", "search", "related", "index", "eval", "status", "workspaces", "config", "doctor", "logs", "stop",
-    "completion",
+    "ask", "chat", "complete", "conversations", "models", "providers", "search", "related", "index", "eval", "status",
+    "workspaces", "config", "doctor", "logs", "stop", "completion",
 )  # fmt: skip
 
 
@@ -60,6 +60,13 @@ def test_a_file_whose_name_ends_like_a_place_is_that_file(tmp_path: Path, monkey
         (["workspaces", "remove"], "required: PATH"),
         (["workspaces", "list", "x"], "unrecognized arguments: x"),
         (["workspaces", "forget"], "invalid choice: 'forget'"),
+        (["ask", "-c", "--cid", "a", "x"], "not allowed with"),
+        (["ask", "--json", "--jsonl", "x"], "not allowed with"),
+        (["chat", "--json"], "unrecognized arguments: --json"),
+        (["complete", "-t", "3", "x"], "'3' is not a number from 0 to 2"),
+        (["conversations", "rename", "a"], "required: TITLE"),
+        (["conversations", "fork", "a", "--turn", "0"], "'0' is not a number of 1 or more"),
+        (["conversations", "list", "-n", "1001"], "1001 is over the limit of 1000"),
     ],
 )
 def test_a_wrong_command_line_is_refused_in_one_line_with_where_to_read_on(
@@ -87,6 +94,10 @@ def test_a_wrong_command_line_is_refused_in_one_line_with_where_to_read_on(
         ("search - x", {"words": ["-", "x"]}),
         ("index --json /p --force", {"path": Path("/p"), "json": True, "force": True}),
         ("config --json path", {"action": "path", "json": True}),
+        ("ask why -m a/b --continue so", {"words": ["why", "so"], "model": "a/b", "resume": True}),
+        ("conversations", {"action": "list", "limit": 20, "json": False}),
+        ("conversations --json list -n 3", {"action": "list", "limit": 3, "json": True}),
+        ("conversations rename ab two words", {"conversation": "ab", "words": ["two", "words"]}),
         ("workspaces --json", {"action": "list", "json": True, "color": "auto"}),
         ("workspaces remove --json /p", {"action": "remove", "json": True, "workspace": Path("/p")}),
         ("workspaces --json remove /p --color never", {"action": "remove", "json": True, "color": "never"}),

@@ -14,6 +14,7 @@ from lucastra_client.arguments import parse
 from lucastra_client.commands import COMMANDS
 from lucastra_client.shell import Shell, renderer_for
 from lucastra_protocol import types as wire
+from lucastra_protocol.answers import ProvidersResult
 from lucastra_protocol.errors import ErrorCode, LucAstraError
 from lucastra_protocol.paths import Paths
 
@@ -290,6 +291,7 @@ async def test_a_folder_that_is_gone_is_not_said_to_catch_up(project: Path) -> N
 async def test_ask_without_a_provider_shows_passages_and_how_to_add_one(project: Path) -> None:
     answers = {
         "lucastra/workspaces": known(workspace(str(project))),
+        "lucastra/providers": ProvidersResult(),
         "lucastra/ask": wire.AskResult(
             citations=[wire.Citation(number=1, hit=hit())], notices=["no provider: set llm.provider"]
         ),

@@ -1,0 +1,97 @@
+"""`textDocument/inlineCompletion`: the session's own buffer, and positions in the client's units."""
+
+from collections.abc import Awaitable, Callable, Coroutine
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import unquote
+
+from lsprotocol import types as lsp
+from lucastra_protocol.errors import LucAstraError
+
+from lucastrad.completion.cursor import Cursor, OpenDocument, Trigger
+from lucastrad.server.documents import Document
+from lucastrad.server.handlers.wire import path_from_wire
+
+if TYPE_CHECKING:
+    from lucastrad.server.session import Session
+
+_TRIGGERS = {
+    lsp.InlineCompletionTriggerKind.Invoked: Trigger.INVOKED,
+    lsp.InlineCompletionTriggerKind.Automatic: Trigger.AUTOMATIC,
+}
+
+
+def inline_completion(
+    session: "Session", params: lsp.InlineCompletionParams
+) -> Coroutine[Any, Any, lsp.InlineCompletionList] | lsp.InlineCompletionList:
+    """Complete at a position of an open document; nothing in one that is not open.
+
+    Runs up to the completer's `begin` while the message is being read: the buffer is that of the request, and an
+    earlier completion of this client ends before anything else happens.
+    """
+    documents = session.engine.workspace.text_documents
+    document = documents.get(unquote(params.text_document.uri))
+    if document is None:
+        return lsp.InlineCompletionList(items=[])
+    cursor, replaced, selected = _cursor(session, cast("Document", document), params)
+    return _offer(session.completer.begin(cursor), replaced, selected)
+
+
+async def _offer(work: Callable[[], Awaitable[str]], replaced: lsp.Range, selected: str) -> lsp.InlineCompletionList:
+    text = await work()
+    items = [lsp.InlineCompletionItem(insert_text=selected + text, range=replaced)] if text else []
+    return lsp.InlineCompletionList(items=items)
+
+
+def _cursor(
+    session: "Session", document: Document, params: lsp.InlineCompletionParams
+) -> tuple[Cursor, lsp.Range, str]:
+    """The place, what the offer replaces, and the beginning that a selected entry of the editor's list gives it."""
+    source, position = document.source, params.position
+    offset = document.offset_at_position(position)
+    before, after = source[:offset], source[offset:]
+    replaced, selected = lsp.Range(position, position), ""
+    if (chosen := params.context.selected_completion_info) is not None:
+        start, end = map(document.offset_at_position, (chosen.range.start, chosen.range.end))
+        if start <= offset:
+            before, after = source[:start] + chosen.text, source[max(offset, end) :]
+            replaced, selected = chosen.range, chosen.text
+    current = _open_document(document)
+    others = [cast("Document", other) for other in session.engine.workspace.text_documents.values()]
+    cursor = Cursor(
+        current,
+        before,
+        after,
+        _TRIGGERS[params.context.trigger_kind],
+        tuple(_open_document(other) for other in reversed(others) if other is not document),
+        _folder(session, current.path),
+    )
+    return cursor, replaced, selected
+
+
+def _open_document(document: Document) -> OpenDocument:
+    return OpenDocument(document.uri, _path(document.uri), document.language_id or "", document.source)
+
+
+def _path(uri: str) -> Path | None:
+    """Where the document's file is; None for one that has none, such as `untitled:`."""
+    try:
+        return path_from_wire(uri, field="textDocument")
+    except LucAstraError:
+        return None
+
+
+def _folder(session: "Session", path: Path | None) -> Path | None:
+    """The innermost of the editor's folders that holds `path`."""
+    if path is None:
+        return None
+    workspace = session.engine.workspace
+    uris = [folder.uri for folder in workspace.folders.values()] or [workspace.root_uri]
+    folders = [_path(uri) for uri in uris if uri]
+    holding = [folder for folder in folders if folder is not None and path.is_relative_to(folder)]
+    return max(holding, key=lambda folder: len(folder.parts), default=None)
+
+
+HANDLERS: dict[str, Callable[..., Any]] = {lsp.TEXT_DOCUMENT_INLINE_COMPLETION: inline_completion}
+OPTIONS: dict[str, Any] = {lsp.TEXT_DOCUMENT_INLINE_COMPLETION: lsp.InlineCompletionOptions()}
+"""What `initialize` answers of these methods' capabilities."""
