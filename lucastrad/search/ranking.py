@@ -22,9 +22,9 @@ class Weights:
     """What each feature adds; features are shares from 0 to 1, or hold or not."""
 
     vector: float = 1.5
-    """Times the cosine, in a hybrid search."""
+    """Times the cosine."""
     vector_of_name: float = 0.1
-    """The same for a name: what is meant alike only decides between what is spelled alike."""
+    """The same for a name in a hybrid search: what is meant alike only decides between what is spelled alike."""
     keyword: float = 0.3
     """Times BM25 over the best BM25, in a hybrid search."""
     keyword_of_name: float = 1.0
@@ -42,7 +42,7 @@ class Weights:
     """Times the share of the query's words that the symbol names."""
     test: float = -0.4
     example: float = -0.06
-    prose: float = -0.15
+    prose: float = -0.05
     header: float = -0.1
     """A C or C++ header, a `.d.ts` or a `.pyi`: what it declares is written elsewhere."""
     platform: float = -0.3
@@ -175,7 +175,7 @@ def _is_far(candidate: Candidate) -> bool:
 def _shares(query: ParsedQuery, mode: SearchMode, weights: Weights) -> tuple[float, float]:
     """What the cosine and BM25 are multiplied by."""
     if mode is not SearchMode.HYBRID:
-        return 1.0, 1.0
+        return weights.vector, 1.0
     if query.shape is Shape.NAME:
         return weights.vector_of_name, weights.keyword_of_name
     return weights.vector, weights.keyword
