@@ -90,8 +90,9 @@ def _nearest(text: str, wanted: str, place: int) -> int | None:
 # A citation is `[1]`, `[1, 2]` or `[1-3]`; numbers begin at 1, so that `[0]` is code that lacks its backticks.
 _GROUP = r"\[[ ]?[1-9][0-9]{0,5}(?:[ ]?[,;–-][ ]?[1-9][0-9]{0,5}){0,15}[ ]?\]"
 _TOKEN = re.compile(rf"(?P<ticks>`+)|(?P<citation>[ ]?{_GROUP})|(?P<paragraph>\n[ \t]*\n)")
-_UNFINISHED = re.compile(r"(?:`+|\n[ \t]*|[ ]?\[[0-9 ,;–-]{0,128}|[ ])\Z")
-"""The end of a text that the next piece may make a token of. Bounded, so that no more than that is ever held back."""
+_UNFINISHED = re.compile(r"(?:(?<!`)`++|\n[ \t]*|[ ]?\[[0-9 ,;–-]{0,128}|[ ])\Z")
+"""The end of a text that the next piece may make a token of. Bounded, so that no more than that is ever held back;
+possessive, since a model that repeats itself may send 40,000 backticks."""
 _NUMBERS = re.compile(r"([1-9][0-9]*)(?:[ ]?[–-][ ]?([1-9][0-9]*))?")
 _FENCE_TICKS = 3
 

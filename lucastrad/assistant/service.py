@@ -195,7 +195,7 @@ class _Prompt:
     def request(self, history: Sequence[Exchange]) -> CompletionRequest:
         request = compose(self._question, self._given, history, fence=self._fence)
         request = replace(request, model=self._choice.model)
-        if self._choice.provider.capabilities.local:
+        if self._choice.is_local:
             return request
         safe = _redacted(request)
         self.redacted = safe != request

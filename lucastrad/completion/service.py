@@ -194,7 +194,7 @@ class Completer:
         choice = await self._service.provider(cursor.trigger)
         if choice is None:
             return ""
-        local = choice.provider.capabilities.local
+        local = choice.is_local
         if not local and not may_be_sent(cursor.document):
             return ""
         if cursor.trigger is Trigger.AUTOMATIC and settings.debounce_ms:

@@ -69,7 +69,8 @@ class LlmConfig(Section, frozen=True):
     max_tokens: Annotated[int, Meta(ge=1, le=1_000_000)] = 4096
     """The longest answer, in tokens."""
     timeout_secs: Annotated[float, Meta(gt=0, le=3600)] = 30.0
-    """Seconds without a byte from the provider before a request is given up."""
+    """Seconds without a byte from the provider before a request is given up; where nothing else is set, 300 for
+    a server on this machine, which sends none while it loads a model."""
     retry_attempts: Annotated[int, Meta(ge=0, le=10)] = 3
     """How often a request that failed for a passing reason is tried again."""
     deadline_secs: Annotated[float, Meta(gt=0, le=86_400)] = 600.0

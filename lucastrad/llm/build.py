@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from random import Random
 
 from lucastrad.config.schema import LlmConfig
-from lucastrad.llm.http import Deadlines, Endpoint
+from lucastrad.llm.http import Deadlines, Endpoint, is_loopback
 from lucastrad.llm.limits import RateLimit
 from lucastrad.llm.protocol import Provider
 from lucastrad.llm.providers.anthropic import AnthropicProvider
@@ -19,6 +19,8 @@ from lucastrad.llm.registry import DEFAULT
 from lucastrad.llm.retry import RetryPolicy
 from lucastrad.llm.settings import CONVENTIONS, Settings, sends_key_in_the_clear, settle
 from lucastrad.logs import log_event
+
+_LOCAL_STALL_SECONDS = 300.0
 
 logger = logging.getLogger(__name__)
 
@@ -54,7 +56,7 @@ def build_provider(
         headers=settings.headers,
         deadlines=Deadlines(
             connect_seconds=min(10.0, config.timeout_secs),
-            stall_seconds=config.timeout_secs,
+            stall_seconds=_stall_seconds(config, settings.address),
             total_seconds=config.deadline_secs,
         ),
         retry=RetryPolicy(attempts=config.retry_attempts),
@@ -67,6 +69,13 @@ def build_provider(
         epoch_seconds=epoch_seconds,
     )
     return _adapter(kind, endpoint, settings, config)
+
+
+def _stall_seconds(config: LlmConfig, address: str) -> float:
+    """A server on this machine sends nothing while it loads a model and reads the prompt, which takes minutes."""
+    if config.timeout_secs == LlmConfig().timeout_secs and is_loopback(address):
+        return _LOCAL_STALL_SECONDS
+    return config.timeout_secs
 
 
 def _adapter(kind: str, endpoint: Endpoint, settings: Settings, config: LlmConfig) -> Provider:

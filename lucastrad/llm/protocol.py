@@ -181,7 +181,8 @@ class Capabilities:
     stop: bool = True
     """Whether `CompletionRequest.stop` is understood."""
     local: bool = False
-    """Whether the endpoint is on this machine, so that no text leaves it."""
+    """Whether the endpoint is on this machine and runs models itself, so that no text leaves it. One that imitates a
+    remote API may be a proxy of it."""
 
 
 class Provider(Protocol):

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 AUTO = "auto"
 DEFAULT = "llm"
 """The name of the provider that the section `llm` configures."""
+_AGAIN_SECONDS = 30.0
+"""How long `auto` stands for the server that was found."""
 KINDS = ("openai", "azure", "anthropic", "llamafile", "ollama")
 
 
@@ -33,6 +35,12 @@ class Choice:
 
     provider: Provider
     model: str | None = None
+
+    @property
+    def is_local(self) -> bool:
+        """Whether no text leaves this machine: Ollama runs models named `…-cloud` and `…:cloud` elsewhere."""
+        model = self.model or self.provider.model or ""
+        return self.provider.capabilities.local and not model.endswith(("-cloud", ":cloud"))
 
 
 class Providers:
@@ -51,6 +59,9 @@ class Providers:
         self._random = random
         self._find_servers = find_servers
         self._built: dict[str, Provider] = {}
+        self._building = trio.Lock()
+        self._found: dict[str, tuple[LocalServer, float]] = {}
+        """What `auto` stands for by name, and when it was looked for."""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -78,6 +89,7 @@ class Providers:
         before, self._config = self._config, config
         for name in tuple(self._built):
             if before.offline != config.offline or _section(before, name) != _section(config, name):
+                self._found.pop(name, None)
                 await self._built.pop(name).aclose()
 
     async def aclose(self) -> None:
@@ -87,16 +99,20 @@ class Providers:
             await provider.aclose()
 
     async def _provider(self, name: str) -> Provider:
-        if name in self._built:
+        if name in self._built and name not in self._found:
             return self._built[name]
-        config = _section(self._config, name)
-        kind = config.provider or (name if name in {*KINDS, AUTO} else None)
-        if kind == AUTO:
-            return await self._local(name, config)
-        return await self._keep(name, config, kind)
+        async with self._building:
+            await trio.to_thread.run_sync(_import_http)
+            while True:
+                config = _section(self._config, name)
+                kind = config.provider or (name if name in {*KINDS, AUTO} else None)
+                if kind != AUTO:
+                    return self._keep(name, config, kind)
+                server = await self._local(name)
+                if config == _section(self._config, name):  # else it was changed during the search
+                    return await self._keep_found(name, config, server)
 
-    async def _keep(self, name: str, config: LlmConfig, kind: str | None) -> Provider:
-        await trio.to_thread.run_sync(_import_http)
+    def _keep(self, name: str, config: LlmConfig, kind: str | None) -> Provider:
         from lucastrad.llm.build import build_provider
 
         if name in self._built:  # another task has built it meanwhile
@@ -107,23 +123,29 @@ class Providers:
         self._built[name] = provider
         return provider
 
-    async def _local(self, name: str, config: LlmConfig) -> Provider:
-        await trio.to_thread.run_sync(_import_http)
+    async def _local(self, name: str) -> "LocalServer":
         from lucastrad.llm.discovery import find_local_servers
 
+        found = self._found.get(name)
+        if found is not None and name in self._built and trio.current_time() - found[1] < _AGAIN_SECONDS:
+            return found[0]
         servers = await (self._find_servers or find_local_servers)(self._environ)
-        if name in self._built:  # another task has found it meanwhile
-            return self._built[name]
         if not servers:
             raise Unreachable(
                 "no language-model server runs on this machine: start a llamafile (port 8080) or Ollama (port 11434),"
                 f" or configure a provider in `{name if name == DEFAULT else f'providers.{name}'}`",
                 provider=name,
             )
-        server = servers[0]
+        return servers[0]
+
+    async def _keep_found(self, name: str, config: LlmConfig, server: "LocalServer") -> Provider:
+        before = self._found.get(name)
+        self._found[name] = (server, trio.current_time() if before is None or before[0] is not server else before[1])
+        if before is not None and before[0].address != server.address and name in self._built:
+            await self._built.pop(name).aclose()
         changes = {field: getattr(config, field) for field in config.__struct_fields__}
         found = LlmConfig(**(changes | {"provider": server.kind, "endpoint": server.address, "api_key": None}))
-        return await self._keep(name, found, server.kind)
+        return self._keep(name, found, server.kind)
 
     def _unknown(self, name: str) -> str:
         shown = name if name.isprintable() else ascii(name)

@@ -10,8 +10,8 @@ from lucastrad.text.words import STOPWORDS, identifiers, parts_of, stem, terms, 
 
 _CODE_SHAPED = re.compile(r"[a-z0-9][A-Z]|\w_\w")
 """camelCase or snake_case. An acronym among words (URL, HTML) is prose."""
-_QUALIFIED = re.compile(r"\w+(?:(?:\.|::|->|#)\w+)+")
-"""`Basket.total`, `std::sort`: symbols are stored with dots."""
+_QUALIFIED = re.compile(r"(?<!\w)\w++(?:(?:\.|::|->|#)\w++)++")
+"""`Basket.total`, `std::sort`: symbols are stored with dots. Possessive: 4,096 letters took 0.4 s."""
 _MAX_TERMS = 48
 """A 4,096-character query must not cost a thousand postings lists."""
 

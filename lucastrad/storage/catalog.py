@@ -185,7 +185,8 @@ class CatalogReader:
                     unknown,
                 )
                 known.update((row[0], row[1:]) for row in rows)
-        return {chunk: known[chunk] for chunk in ids if chunk in known}
+        # A commit may delete some of them between a look and the next.
+        return {chunk: row for chunk in ids if (row := known.get(chunk)) is not None}
 
     def chunk_at(self, path: str, line: int) -> StoredChunk | None:
         """The chunk of `path` that holds 1-based `line`, or the nearest before it."""

@@ -309,7 +309,7 @@ async def test_a_stall_is_an_error_with_the_text_so_far(dialect: Dialect, autoju
     error = await failure(dialect, answer)
     assert isinstance(error, Stalled)
     assert error.partial_text == "It reads a file."
-    assert "30 s" in error.message
+    assert "300 s" in error.message  # a server on this machine
     assert "`llm.timeout_secs`" in error.message
 
 

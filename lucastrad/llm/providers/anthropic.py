@@ -30,7 +30,7 @@ class AnthropicProvider(HttpProvider):
 
     @property
     def capabilities(self) -> Capabilities:
-        return Capabilities(count_tokens=True, local=self._endpoint.is_local)
+        return Capabilities(count_tokens=True)
 
     def _exchange(self, request: CompletionRequest) -> Exchange:
         return Exchange("/v1/messages", messages.body(request), messages.Decoder())

@@ -27,7 +27,7 @@ class AzureProvider(OpenAiProvider):
     @property
     def capabilities(self) -> Capabilities:
         return Capabilities(
-            embed=True, choose_dimensions=True, stop=self._api == "chat", local=self._endpoint.is_local
+            embed=True, choose_dimensions=True, stop=self._api == "chat"
         )  # fmt: skip
 
     def _path(self, path: str, model: str | None) -> str:

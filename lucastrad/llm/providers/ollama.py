@@ -62,7 +62,8 @@ class OllamaProvider(HttpProvider):
 
     async def _only_model(self) -> str:
         if self._newest_model is None:
-            installed = await self.models()
+            # The newest may be one for embeddings, which answers nothing.
+            installed = [model for model in await self.models() if "embed" not in model.id.lower()]
             if not installed:
                 raise UnknownModel(
                     f"{self._endpoint.target.title} has no model yet: run `ollama pull qwen2.5-coder:1.5b`",

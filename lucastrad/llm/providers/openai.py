@@ -77,7 +77,6 @@ class OpenAiProvider(HttpProvider):
             fill_in_the_middle=not self._is_openai,
             count_tokens=self._is_openai or self._api == "responses",
             stop=self._api == "chat",
-            local=self._endpoint.is_local,
         )
 
     def _path(self, path: str, model: str | None) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 
 import httpx
 import pytest
+import trio
 from lucastra_protocol.errors import ErrorCode, LucAstraError
 
 from lucastrad.config.schema import Config, LlmConfig, Secret
@@ -319,6 +320,50 @@ async def test_auto_without_a_server_says_how_to_start_one() -> None:
     providers = Providers(Config(llm=LlmConfig(provider="auto")), environ={}, find_servers=found_none)
     with pytest.raises(Unreachable, match="start a llamafile"):
         await providers.choose()
+
+
+@pytest.mark.trio
+async def test_auto_looks_again_after_a_while(autojump_clock: object) -> None:
+    answers = [
+        LocalServer("llamafile", "http://127.0.0.1:8080", ()),
+        LocalServer("ollama", "http://127.0.0.1:11434", ()),
+    ]
+
+    async def found(_: Mapping[str, str]) -> tuple[LocalServer, ...]:
+        return (answers[0],)
+
+    providers = Providers(Config(llm=LlmConfig(provider="auto")), environ={}, find_servers=found)
+    first = (await chosen(providers))[0]
+    del answers[0]
+    assert (await chosen(providers))[0] is first
+    await trio.sleep(31)
+    assert (await chosen(providers))[0].kind == "ollama"
+
+
+@pytest.mark.trio
+async def test_a_configuration_that_changes_while_a_server_is_looked_for_is_the_one_that_counts() -> None:
+    looking, go_on = trio.Event(), trio.Event()
+
+    async def found(_: Mapping[str, str]) -> tuple[LocalServer, ...]:
+        looking.set()
+        await go_on.wait()
+        return (LocalServer("ollama", "http://127.0.0.1:11434", ()),)
+
+    providers = Providers(Config(llm=LlmConfig(provider="auto")), environ={}, find_servers=found)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(providers.choose)
+        await looking.wait()
+        await providers.reconfigure(Config(llm=LlmConfig(provider="anthropic")))
+        go_on.set()
+    assert (await chosen(providers))[0].kind == "anthropic"
+
+
+@pytest.mark.trio
+async def test_a_model_that_ollama_runs_elsewhere_is_not_local() -> None:
+    providers = Providers(Config(llm=LlmConfig(provider="ollama", model="qwen3")), environ={})
+    default, cloud = await providers.choose(), await providers.choose("ollama/gpt-oss:120b-cloud")
+    assert default is not None and default.is_local
+    assert cloud is not None and not cloud.is_local
 
 
 @pytest.mark.trio
