@@ -34,7 +34,8 @@ def main() -> int:
         ["mypy"],
         ["lint-imports"],
     ]
-    with tempfile.TemporaryDirectory(prefix="lucastra-tests-") as scratch:
+    # A process that ends late may still write its coverage while the folder goes.
+    with tempfile.TemporaryDirectory(prefix="lucastra-tests-", ignore_cleanup_errors=True) as scratch:
         environment = os.environ | {"PATH": f"{tools}{os.pathsep}{os.environ['PATH']}"}
         if options.fast:
             steps.append(["python", "-m", "pytest", "-q", "-m", "not slow"])

@@ -11,7 +11,7 @@ import secrets
 import signal
 import socket
 import stat
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from functools import partial
 from pathlib import Path
 
@@ -56,44 +56,42 @@ async def serve_clients(
         LucAstraError: NOT_AUTHORISED when the run folder is another user's, STORE_UNAVAILABLE when
             the socket cannot be made.
     """
-    lifetime = Lifetime()
-    sessions: set[Session] = set()
-    listeners: list[tuple[trio.SocketListener, str | None]] = [(await listen_unix(paths.socket), None)]
-    try:
-        if tcp:
-            listeners.append(await _listen_tcp(paths.tcp_endpoint))
-        async with trio.open_nursery() as serving:
-            async with trio.open_nursery() as accepting:
-                await accepting.start(_stop_on_signals, lifetime)
-                for listener, token in listeners:
-                    accept = partial(_serve_client, services, lifetime, sessions, token)
-                    # trio.serve_listeners waits and goes on when file descriptors run out.
-                    accepting.start_soon(partial(trio.serve_listeners, accept, [listener], handler_nursery=serving))
-                if idle_exit_seconds > 0:
-                    accepting.start_soon(lifetime.leave_when_idle, idle_exit_seconds)
-                task_status.started(lifetime)
-                await lifetime.until_stopped()
-                accepting.cancel_scope.cancel()
-            logger.info("stopping: %s", lifetime.stop_reason)
-            _remove_endpoints(paths)
-            on_stop()
-            for session in list(sessions):
-                session.close()
-            serving.cancel_scope.deadline = trio.current_time() + _CLOSE_SECONDS
-    finally:
-        _remove_endpoints(paths)
-        for listener, _ in listeners:
-            listener.socket.close()
-    return lifetime.stop_reason
-
-
-async def _stop_on_signals(
-    lifetime: Lifetime, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
-) -> None:
+    # Before there is a socket: whoever finds it may send a signal at once.
     with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as signals:
-        task_status.started()
-        async for number in signals:
-            lifetime.stop(signal.Signals(number).name)
+        lifetime = Lifetime()
+        sessions: set[Session] = set()
+        listeners: list[tuple[trio.SocketListener, str | None]] = [(await listen_unix(paths.socket), None)]
+        try:
+            if tcp:
+                listeners.append(await _listen_tcp(paths.tcp_endpoint))
+            async with trio.open_nursery() as serving:
+                async with trio.open_nursery() as accepting:
+                    accepting.start_soon(_stop_on_signals, lifetime, signals)
+                    for listener, token in listeners:
+                        accept = partial(_serve_client, services, lifetime, sessions, token)
+                        # trio.serve_listeners waits and goes on when file descriptors run out.
+                        accepting.start_soon(partial(trio.serve_listeners, accept, [listener], handler_nursery=serving))
+                    if idle_exit_seconds > 0:
+                        accepting.start_soon(lifetime.leave_when_idle, idle_exit_seconds)
+                    task_status.started(lifetime)
+                    await lifetime.until_stopped()
+                    accepting.cancel_scope.cancel()
+                logger.info("stopping: %s", lifetime.stop_reason)
+                _remove_endpoints(paths)
+                on_stop()
+                for session in list(sessions):
+                    session.close()
+                serving.cancel_scope.deadline = trio.current_time() + _CLOSE_SECONDS
+        finally:
+            _remove_endpoints(paths)
+            for listener, _ in listeners:
+                listener.socket.close()
+        return lifetime.stop_reason
+
+
+async def _stop_on_signals(lifetime: Lifetime, signals: AsyncIterator[int]) -> None:
+    async for number in signals:
+        lifetime.stop(signal.Signals(number).name)
 
 
 async def _serve_client(
