@@ -42,7 +42,7 @@ class Weights:
     """Times the share of the query's words that the symbol names."""
     test: float = -0.4
     example: float = -0.06
-    prose: float = -0.05
+    prose: float = -0.1
     header: float = -0.1
     """A C or C++ header, a `.d.ts` or a `.pyi`: what it declares is written elsewhere."""
     platform: float = -0.3

@@ -104,7 +104,7 @@ def test_examples_and_prose_come_after_code() -> None:
     check(
         "how",
         [("guide.md", "markdown", "", *same), ("examples/a.py", "python", "", *same), ("z.py", "python", "", *same)],
-        ["z.py", "guide.md", "examples/a.py"],
+        ["z.py", "examples/a.py", "guide.md"],
     )
 
 
