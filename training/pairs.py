@@ -18,8 +18,8 @@ import msgspec
 
 from lucastrad.indexing.analysis import passage
 from lucastrad.indexing.chunking import chunk_file
+from lucastrad.indexing.chunking.documented import Documented, documented, first_sentence
 from training.corpora import Package, SourceFile, sources
-from training.documented import Documented, documented, first_sentence
 
 _MAX_PER_PACKAGE: Final = 5_000
 _MAX_SECTIONS: Final = 60

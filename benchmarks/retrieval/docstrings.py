@@ -24,9 +24,9 @@ from benchmarks.retrieval.searcher import store_of
 from benchmarks.retrieval.systems import Corpus
 from lucastrad.embeddings.cache import passage_key
 from lucastrad.indexing.analysis import chunk_terms, passage, path_terms
+from lucastrad.indexing.chunking import documented
 from lucastrad.storage.catalog import IndexedFile
 from lucastrad.types import Chunk, FileState, Stat
-from training import documented
 
 SEED = 20_250_402
 _LEAST_LINES = 3

@@ -147,6 +147,8 @@ async def test_the_server_ends_with_its_input_while_it_works(home: Home, project
     with trio.fail_after(PATIENCE_SECONDS):
         done = await trio.run_process(COMMAND, stdin=work, capture_stdout=True, cwd=project, env=home.environment)
     assert [json.loads(line)["jsonrpc"] for line in done.stdout.splitlines()]
+    # The daemon that the call started may not listen yet: whoever asks next waits for it, and it can be stopped.
+    home.client("index", str(project), cwd=project, check=0)
 
 
 async def test_the_server_ends_with_its_parent_though_its_input_stays_open(home: Home, project: Path) -> None:

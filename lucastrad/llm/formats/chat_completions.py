@@ -35,6 +35,8 @@ class _Delta(msgspec.Struct, frozen=True):
 
 class _Choice(msgspec.Struct, frozen=True):
     delta: _Delta | None = None
+    text: str | None = None
+    """Of the older Completions API, which streams the same otherwise."""
     finish_reason: str | None = None
 
 
@@ -48,7 +50,7 @@ class _Chunk(msgspec.Struct, frozen=True):
 _FINISH = {"length": FinishReason.LENGTH, "content_filter": FinishReason.FILTERED}
 
 
-def finish_reason(reason: str) -> FinishReason:
+def _finish_reason(reason: str) -> FinishReason:
     """What `finish_reason` says."""
     return _FINISH.get(reason, FinishReason.STOP)
 
@@ -71,7 +73,7 @@ def body(request: CompletionRequest, *, limit_key: str = "max_tokens") -> dict[s
 
 
 class Decoder(EventDecoder):
-    """Decodes one streamed answer."""
+    """Decodes one streamed answer of this API or of the older one."""
 
     def apply(self, data: str) -> str:
         if data.strip() == "[DONE]":
@@ -86,10 +88,11 @@ class Decoder(EventDecoder):
         text = ""
         for choice in chunk.choices or ():
             if choice.finish_reason:
-                self.finish = finish_reason(choice.finish_reason)
+                self.finish = _finish_reason(choice.finish_reason)
             if choice.delta is not None and choice.delta.refusal:
                 self.finish = FinishReason.FILTERED
                 text += choice.delta.refusal
             elif choice.delta is not None:
                 text += choice.delta.content or ""
+            text += choice.text or ""
         return text

@@ -8,22 +8,9 @@ from typing import Any
 
 import msgspec
 
-from lucastrad.llm.formats.chat_completions import TokenUsage, finish_reason
 from lucastrad.llm.protocol import FillRequest, FinishReason, Usage
 from lucastrad.llm.refusals import report_from
 from lucastrad.llm.streaming import EventDecoder, ReportedFailure
-
-
-class _Choice(msgspec.Struct, frozen=True):
-    text: str | None = None
-    finish_reason: str | None = None
-
-
-class _Chunk(msgspec.Struct, frozen=True):
-    choices: list[_Choice] | None = None
-    model: str = ""
-    usage: TokenUsage | None = None
-    error: Any = None
 
 
 class _Infilled(msgspec.Struct, frozen=True):
@@ -70,27 +57,6 @@ def _with_options(fields: dict[str, Any], request: FillRequest) -> dict[str, Any
     if request.stop:
         fields["stop"] = list(request.stop)
     return fields
-
-
-class SuffixDecoder(EventDecoder):
-    """Decodes one stream of `/completions`."""
-
-    def apply(self, data: str) -> str:
-        if data.strip() == "[DONE]":
-            self.finished = True
-            return ""
-        chunk = msgspec.json.decode(data, type=_Chunk)
-        if chunk.error:
-            raise ReportedFailure(report_from({"error": chunk.error}))
-        self.model = chunk.model or self.model
-        if chunk.usage is not None:
-            self.usage = chunk.usage.to_usage()
-        text = ""
-        for choice in chunk.choices or ():
-            text += choice.text or ""
-            if choice.finish_reason:
-                self.finish = finish_reason(choice.finish_reason)
-        return text
 
 
 class InfillDecoder(EventDecoder):

@@ -112,7 +112,7 @@ class OpenAiProvider(HttpProvider):
 
     def _fill_exchange(self, request: FillRequest) -> Exchange | None:
         path = self._path("/completions", request.model)
-        return Exchange(path, completions.suffix_body(request), completions.SuffixDecoder())
+        return Exchange(path, completions.suffix_body(request), chat_completions.Decoder())
 
     async def _count(self, request: CompletionRequest) -> TokenCount:
         request = replace(request, model=request.model or self._defaults.model or await self._only_model())

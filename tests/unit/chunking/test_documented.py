@@ -2,7 +2,7 @@
 
 import pytest
 
-from training.documented import documented, first_sentence
+from lucastrad.indexing.chunking.documented import documented, first_sentence
 
 PYTHON = '''
 @cached
