@@ -8,8 +8,9 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from itertools import groupby
 
+from lucastrad.evaluation.metrics import standard_error
 from lucastrad.evaluation.report import Advice, Corpus, Topic
-from lucastrad.evaluation.scoring import Measured, standard_error
+from lucastrad.evaluation.scoring import Measured
 from lucastrad.search.names import FileName
 from lucastrad.types import SearchMode
 

@@ -9,8 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from lucastrad.evaluation.report import Place
-from lucastrad.evaluation.scoring import DEPTH
+from lucastrad.evaluation.metrics import DEPTH, Place
 from lucastrad.evaluation.stripped import StrippedFile
 from lucastrad.search.query import parse
 from lucastrad.search.ranking import Candidate, Outline, best, rank

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from lucastrad.evaluation.history import Commit
-from lucastrad.evaluation.report import Question, Source, Target
+from lucastrad.evaluation.metrics import Target
+from lucastrad.evaluation.report import Question, Source
 from lucastrad.indexing.chunking import TEXT, language_of
 from lucastrad.indexing.chunking.documented import Documented, first_sentence
 from lucastrad.search.names import FileName

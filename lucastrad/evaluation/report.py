@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from lucastrad.evaluation.metrics import Target
 from lucastrad.types import SearchMode
 
 
@@ -108,34 +109,6 @@ class EvaluationProgress:
     message: str
     share: float
     """From 0 to 1."""
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """What a hit shows: 1-based, inclusive lines of a file."""
-
-    path: str
-    start_line: int
-    end_line: int
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """What answers a question: a file, or lines of it (1-based, inclusive)."""
-
-    path: str
-    start_line: int = 0
-    end_line: int = 0
-    """Both 0 for a whole file."""
-
-    def shown_by(self, place: Place) -> bool:
-        """Whether a hit there answers."""
-        if place.path != self.path:
-            return False
-        return not self.end_line or (place.start_line <= self.end_line and self.start_line <= place.end_line)
-
-    def __str__(self) -> str:
-        return f"{self.path}:{self.end_line}" if self.end_line else self.path
 
 
 @dataclass(frozen=True, slots=True)

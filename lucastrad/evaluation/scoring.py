@@ -1,18 +1,18 @@
 """How good rankings are: MRR@10, NDCG@10 and recall@10 with standard errors, and hybrid against keyword search.
 
-Invariant: pure functions over ranks. Relevance is binary; a target's rank is that of the first hit that shows it.
+Invariant: pure functions over ranks.
 """
 
-import math
 import statistics
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from lucastrad.evaluation.report import Asked, ModeScore, Place, Question, QuestionGroup
+from lucastrad.evaluation import metrics
+from lucastrad.evaluation.metrics import DEPTH, Place, standard_error
+from lucastrad.evaluation.report import Asked, ModeScore, Question, QuestionGroup
 from lucastrad.types import SearchMode
 
-DEPTH = 10
 MODES = (SearchMode.KEYWORD, SearchMode.VECTOR, SearchMode.HYBRID)
 _LEAST_QUESTIONS = 5
 """A folder with fewer says nothing."""
@@ -53,10 +53,11 @@ def measured(question: Question, hits: dict[SearchMode, Sequence[Place]]) -> Mea
     scores: dict[SearchMode, Score] = {}
     best: dict[SearchMode, int] = {}
     for mode, places in hits.items():
-        found = _ranks(question, places[:DEPTH])
+        found = metrics.ranks(question.targets, places)
         answering = {target.path for target in question.targets}
         in_file = any(place.path in answering for place in places[:DEPTH])
-        scores[mode] = _score(found, len(question.targets), in_file=in_file)
+        judged = metrics.score(question.targets, places)
+        scores[mode] = Score(judged.mrr, judged.ndcg, recall=float(bool(found)), files=float(in_file))
         if found:
             best[mode] = found[0]
     return Measured(question, scores, best, {mode: places[0].path for mode, places in hits.items() if places})
@@ -115,11 +116,6 @@ def folders(paths: Sequence[str]) -> dict[str, str]:
             depth[path] += 1
 
 
-def standard_error(values: Sequence[float]) -> float:
-    """Of the mean; 0 for fewer than two values."""
-    return statistics.stdev(values) / math.sqrt(len(values)) if len(values) > 1 else 0.0
-
-
 def _folder(path: str, levels: int) -> str:
     return "".join(f"{part}/" for part in path.split("/")[:-1][:levels]) or "./"
 
@@ -129,28 +125,6 @@ def _grouped(results: Iterable[Measured], name_of: Callable[[Measured], str]) ->
     for one in results:
         parts.setdefault(name_of(one), []).append(one)
     return [group(name, part) for name, part in parts.items()]
-
-
-def _ranks(question: Question, hits: Sequence[Place]) -> list[int]:
-    """The rank of each target that is shown, ascending."""
-    found = (
-        next((rank for rank, hit in enumerate(hits, 1) if target.shown_by(hit)), None) for target in question.targets
-    )
-    return sorted(rank for rank in found if rank is not None)
-
-
-def _score(ranks: Sequence[int], targets: int, *, in_file: bool) -> Score:
-    ideal = sum(map(_gain, range(1, min(targets, DEPTH) + 1)))
-    return Score(
-        mrr=1 / ranks[0] if ranks else 0.0,
-        ndcg=sum(map(_gain, ranks)) / ideal,
-        recall=float(bool(ranks)),
-        files=float(in_file),
-    )
-
-
-def _gain(rank: int) -> float:
-    return 1 / math.log2(rank + 1)
 
 
 def _mode_score(mode: SearchMode, scores: Sequence[Score]) -> ModeScore:

@@ -22,9 +22,10 @@ from lucastrad.evaluation import scoring
 from lucastrad.evaluation.advice import advise
 from lucastrad.evaluation.history import read_history
 from lucastrad.evaluation.index import StrippedIndex
+from lucastrad.evaluation.metrics import DEPTH, Place
 from lucastrad.evaluation.questions import CommitQuestions, commit_questions, drawn, sampled, unambiguous
-from lucastrad.evaluation.report import Corpus, Evaluation, EvaluationProgress, Place, Question, Source
-from lucastrad.evaluation.scoring import DEPTH, MODES, Measured
+from lucastrad.evaluation.report import Corpus, Evaluation, EvaluationProgress, Question, Source
+from lucastrad.evaluation.scoring import MODES, Measured
 from lucastrad.evaluation.stripped import StrippedFile, StripRequest, decode_reply, strip_job
 from lucastrad.indexing.chunking import TEXT
 from lucastrad.indexing.workspaces import WorkspaceService

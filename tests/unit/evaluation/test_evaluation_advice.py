@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from lucastrad.evaluation.advice import advise
-from lucastrad.evaluation.report import Advice, Corpus, Place, Question, Source, Target, Topic
+from lucastrad.evaluation.metrics import Place, Target
+from lucastrad.evaluation.report import Advice, Corpus, Question, Source, Topic
 from lucastrad.evaluation.scoring import Measured, measured
 from lucastrad.types import SearchMode
 

@@ -3,6 +3,7 @@
 import pytest
 
 from lucastrad.evaluation.history import Commit
+from lucastrad.evaluation.metrics import Target
 from lucastrad.evaluation.questions import (
     commit_questions,
     definition_question,
@@ -10,7 +11,7 @@ from lucastrad.evaluation.questions import (
     sampled,
     unambiguous,
 )
-from lucastrad.evaluation.report import Question, Source, Target
+from lucastrad.evaluation.report import Question, Source
 from lucastrad.indexing.chunking.documented import documented
 
 BODY = "    first()\n    second()\n    return third()\n"

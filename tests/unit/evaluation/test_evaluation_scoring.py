@@ -4,8 +4,9 @@ import math
 
 import pytest
 
-from lucastrad.evaluation.report import Place, Question, Source, Target
-from lucastrad.evaluation.scoring import Measured, by_language, folders, group, measured, standard_error, worst_folders
+from lucastrad.evaluation.metrics import Place, Target, standard_error
+from lucastrad.evaluation.report import Question, Source
+from lucastrad.evaluation.scoring import Measured, by_language, folders, group, measured, worst_folders
 from lucastrad.types import SearchMode
 
 KEYWORD, VECTOR, HYBRID = SearchMode.KEYWORD, SearchMode.VECTOR, SearchMode.HYBRID
