@@ -38,7 +38,7 @@ from lucastrad.indexing.worker import (
     scan_job,
 )
 from lucastrad.storage.catalog import Counts, IndexedFile
-from lucastrad.storage.sqlite import StoreCorrupt, StoreUnavailable
+from lucastrad.storage.sqlite import StoreClosed, StoreCorrupt, StoreUnavailable
 from lucastrad.storage.vectors.policy import Policy
 from lucastrad.types import FileState, Freshness, IndexProgress, WorkspaceReport, WorkspaceState
 from lucastrad.workers import Job, JobTimeout, WorkerDied, WorkerPool
@@ -534,6 +534,8 @@ class WorkspaceIndexer:
             counts = await trio.to_thread.run_sync(self.store.catalog.counts)
         except StoreCorrupt:
             self.report_corruption()
+            return None
+        except StoreClosed:
             return None
         except StoreUnavailable as error:
             self._note(_Trouble.STORE, error.message)

@@ -27,7 +27,7 @@ from lucastrad.search.ranking import Candidate, Outline, best, rank
 from lucastrad.search.reranking import Reranker
 from lucastrad.storage.catalog import CatalogReader, ChunkSpan
 from lucastrad.storage.keywords import MOST_SPANS, Field, KeywordIndex
-from lucastrad.storage.sqlite import StoreCorrupt
+from lucastrad.storage.sqlite import StoreClosed, StoreCorrupt
 from lucastrad.storage.vectors.planner import QueryKind
 from lucastrad.storage.vectors.spans import covered
 from lucastrad.types import (
@@ -118,7 +118,10 @@ class SearchService:
         indexer = self._workspaces.holding(path)
         store = await indexer.opened()
         relative = path.relative_to(indexer.root).as_posix()
-        chunk = await trio.to_thread.run_sync(store.catalog.chunk_at, relative, line)
+        damages: list[str] = []
+        chunk = await self._guarded(indexer, damages, store.catalog.chunk_at, relative, line)
+        if damages:
+            return SearchOutcome([], indexer.freshness, damages)
         if chunk is None:
             raise LucAstraError(
                 f"{path} is not indexed; `lucastra-client status --files` tells why",
@@ -170,24 +173,24 @@ class SearchService:
         plan = replace(plan, vectors=await _embedded(embed, {scope.vectors.space for scope in scopes}))
         hits = await self._hits(plan, scopes, notices)
         if not hits and plan.languages:
-            notices += await self._unknown_languages(plan.languages, scopes)
+            notices.extend(await self._unknown_languages(plan.languages, scopes, notices))
         states = [indexer.freshness for indexer, _ in covered_folders]
         return SearchOutcome(hits, max(states, key=_FRESHNESS.index, default=Freshness.FRESH), notices)
 
     async def _hits(self, plan: _Plan, scopes: list[_Scope], notices: list[str]) -> list[Hit]:
         """The best hits of all scopes. What BM25 is measured by must be known of all before any is ranked."""
         if len(scopes) == 1:
-            found = await self._guarded(scopes[0], notices, _searched, scopes[0], plan)
+            found = await self._guarded(scopes[0].indexer, notices, _searched, scopes[0], plan)
             return found or []
         candidates: dict[_Scope, list[Candidate]] = {}
         hits: list[Hit] = []
 
         async def find(scope: _Scope) -> None:
-            candidates[scope] = await self._guarded(scope, notices, _candidates, scope, plan) or []
+            candidates[scope] = await self._guarded(scope.indexer, notices, _candidates, scope, plan) or []
 
         async def rank_one(scope: _Scope, best_bm25: float) -> None:
             part = candidates[scope]
-            hits.extend(await self._guarded(scope, notices, _ranked, scope, plan, part, best_bm25) or [])
+            hits.extend(await self._guarded(scope.indexer, notices, _ranked, scope, plan, part, best_bm25) or [])
 
         async with _one_boundary(), trio.open_nursery() as nursery:
             for scope in scopes:
@@ -199,14 +202,19 @@ class SearchService:
         hits.sort(key=lambda hit: (-hit.score, hit.workspace, hit.chunk.path, hit.chunk.id))
         return best(plan.parsed, hits, plan.query.limit, lambda hit: (hit.workspace, hit.chunk.path))
 
-    async def _guarded(self, scope: _Scope, notices: list[str], work: Callable[..., _R], *args: object) -> _R | None:
-        """Run `work` in a thread; None where the workspace turns out to be damaged, which starts its repair."""
+    async def _guarded(
+        self, indexer: WorkspaceIndexer, notices: list[str], work: Callable[..., _R], *args: object
+    ) -> _R | None:
+        """Run `work` in a thread; None, and a notice, where the workspace turns out to be damaged, which starts its
+        repair, or is closed meanwhile."""
         try:
             return await trio.to_thread.run_sync(work, *args, limiter=self._limiter)
         except StoreCorrupt:
-            scope.indexer.report_corruption()
-            notices.append(f"the index of {scope.indexer.root} was damaged and is being rebuilt")
-            return None
+            indexer.report_corruption()
+            notices.append(f"the index of {indexer.root} was damaged and is being rebuilt")
+        except StoreClosed:
+            notices.append(f"the index of {indexer.root} was closed meanwhile, to be rebuilt or removed: ask again")
+        return None
 
     async def _resolved(self, folders: Sequence[str]) -> list[Path]:
         """Folders without links; the root of a workspace is known to be one."""
@@ -215,9 +223,12 @@ class SearchService:
             return [roots[folder] for folder in folders]
         return await trio.to_thread.run_sync(lambda: [Path(folder).resolve() for folder in folders])
 
-    async def _unknown_languages(self, languages: frozenset[str], scopes: list[_Scope]) -> list[str]:
-        catalogs = [scope.indexer.store.catalog for scope in scopes]
-        known = {name for catalog in catalogs for name in await trio.to_thread.run_sync(catalog.languages)}
+    async def _unknown_languages(
+        self, languages: frozenset[str], scopes: list[_Scope], notices: list[str]
+    ) -> list[str]:
+        known: set[str] = set()
+        for indexer in {scope.indexer for scope in scopes}:
+            known |= await self._guarded(indexer, notices, indexer.store.catalog.languages) or set()
         return [f"no indexed file is {name}{_did_you_mean(name, known)}" for name in sorted(languages - known)]
 
     def _covered_by(self, folders: Sequence[Path]) -> list[tuple[WorkspaceIndexer, str]]:

@@ -13,7 +13,15 @@ from pathlib import Path
 
 import msgspec
 
-from lucastrad.storage.sqlite import StoreCorrupt, connect, damage, transaction, translated_errors, translated_values
+from lucastrad.storage.sqlite import (
+    StoreClosed,
+    StoreCorrupt,
+    connect,
+    damage,
+    transaction,
+    translated_errors,
+    translated_values,
+)
 from lucastrad.types import Chunk, FileReport, FileState, Stat, StoredChunk, VectorSpace
 
 SCHEMA_VERSION = 2
@@ -133,13 +141,16 @@ NO_CHUNKS = ChunkSpan(0, -1)
 class CatalogReader:
     """Reads only, beside whoever writes. Safe for use from several threads. Blocking: call it from a thread.
 
-    Every method raises StoreCorrupt for a damaged file, StoreUnavailable for one that cannot be read.
+    Every method raises StoreCorrupt for a damaged file, StoreUnavailable for one that cannot be read, and StoreClosed
+    after `close`.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._readers: list[sqlite3.Connection] = []
-        self._readers_lock = threading.Lock()
+        self._reading = 0
+        self._readers_change = threading.Condition()
+        self._closed = False
         self._outlines: dict[int, tuple[str, str, str, str, int]] = {}
 
     def seq(self) -> int:
@@ -332,24 +343,34 @@ class CatalogReader:
 
     @contextmanager
     def _reader(self) -> Iterator[sqlite3.Connection]:
-        with self._readers_lock:
+        with self._readers_change:
+            if self._closed:
+                raise StoreClosed("this index was closed while it was read; ask again")
             connection = self._readers.pop() if self._readers else None
-        with translated_values():
-            if connection is None:
-                connection = connect(self._path, durable=False, read_only=True)
-            try:
+            self._reading += 1
+        try:
+            with translated_values():
+                if connection is None:
+                    connection = connect(self._path, durable=False, read_only=True)
                 yield connection
-            finally:
-                with self._readers_lock:
-                    if len(self._readers) < _IDLE_READERS:
-                        self._readers.append(connection)
-                        connection = None
-                if connection is not None:
+        finally:
+            with self._readers_change:
+                self._reading -= 1
+                if connection is not None and len(self._readers) < _IDLE_READERS:
+                    self._readers.append(connection)
+                elif connection is not None:
                     connection.close()
+                self._readers_change.notify_all()
 
     def close(self) -> None:
-        """Close every connection that no other thread reads from."""
-        with self._readers_lock:
+        """Close every connection, when those who read are through (no read takes longer than a second).
+
+        Whoever sets the file aside relies on this: SQLite finds the -wal and -shm files by name, so that a reader of
+        the old file would read, and truncate, those of the new one.
+        """
+        with self._readers_change:
+            self._closed = True
+            self._readers_change.wait_for(lambda: not self._reading)
             for reader in self._readers:
                 reader.close()
             self._readers.clear()

@@ -20,6 +20,10 @@ class StoreUnavailable(LucAstraError):
     code = ErrorCode.STORE_UNAVAILABLE
 
 
+class StoreClosed(StoreUnavailable):
+    """The store was closed meanwhile: its workspace is being rebuilt, or was removed."""
+
+
 class StoreCorrupt(Exception):
     """A database file is damaged: set it aside and build a new one."""
 

@@ -1,12 +1,15 @@
 """The catalog is the single truth: whole transactions, ids that are never used twice, and a log of deletions."""
 
 import sqlite3
+import threading
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from lucastrad.storage.catalog import NO_CHUNKS, Catalog, ChunkSpan, IndexedFile
-from lucastrad.storage.sqlite import StoreCorrupt, StoreUnavailable
+from lucastrad.storage.sqlite import StoreClosed, StoreCorrupt, StoreUnavailable, set_aside
 from lucastrad.types import Chunk, FileState, Stat
 
 
@@ -159,3 +162,31 @@ def test_outlines_of_a_new_version_replace_those_of_the_old_one(catalog: Catalog
     assert {i: row[0] for i, row in catalog.outlines([1, 2, 99]).items()} == {1: "a.py", 2: "b.py"}
     catalog.commit([a_file("a.py", "one changed")])
     assert {i: row[0] for i, row in catalog.outlines([1, 2, 3]).items()} == {2: "b.py", 3: "a.py"}
+
+
+def test_readers_of_a_catalog_that_is_replaced_meet_its_end_and_never_the_files_of_the_next(tmp_path: Path) -> None:
+    path = tmp_path / "catalog.sqlite3"
+    served = [Catalog(path)]
+    done = threading.Event()
+
+    def read() -> Counter[str]:
+        met: Counter[str] = Counter()
+        while not done.is_set():
+            try:
+                served[0].seq()
+            except Exception as error:
+                met[type(error).__name__] += 1
+        return met
+
+    with ThreadPoolExecutor(4) as threads:
+        readers = [threads.submit(read) for _ in range(4)]
+        for number in range(40):
+            served[0].set_rules(number)
+            served[0].close()
+            set_aside(path, "damaged")
+            served[0] = Catalog(path)
+        done.set()
+    assert sum((reader.result() for reader in readers), Counter()).keys() <= {"StoreClosed"}
+    served[0].close()
+    with pytest.raises(StoreClosed, match="ask again"):
+        served[0].seq()
