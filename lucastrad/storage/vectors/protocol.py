@@ -79,7 +79,7 @@ class VectorIndex(Protocol):
     ) -> list[tuple[int, float]]:
         """(chunk id, cosine) of the nearest `limit`, best first, ties by id; `within` is sorted and disjoint.
 
-        `exact` compares every row. Raises LucAstraError (SPACE_MISMATCH) for a query of another length.
+        `exact` scans all rows and walks no graph. Raises LucAstraError (SPACE_MISMATCH) for a query of another length.
         """
         ...
 

@@ -471,6 +471,27 @@ def test_every_instruction_set_gives_the_same_rows(level: str, graph: Graph, row
         _kernel.set_cpu_level("6502")
 
 
+@pytest.mark.parametrize("dimensions", [64, 256, 384])
+def test_scans_that_leave_rows_out_by_their_signs_find_what_comparing_all_does(tmp_path: Path, dimensions: int) -> None:
+    chance = np.random.default_rng(dimensions)
+    topics = chance.standard_normal((40, dimensions))
+    rows = topics[chance.integers(0, 40, 9_000)] + 0.6 * chance.standard_normal((9_000, dimensions))
+    vectors = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+    vectors, queries = vectors[:8_900], vectors[8_900:]
+    write_vectors(tmp_path / "vectors", vectors)
+    scanned = rows_of(vectors)
+    with (tmp_path / "vectors").open("rb") as file:
+        scanned.map_vectors(file.fileno(), 0, dimensions * 4)
+    dead = np.arange(0, len(vectors), 3, dtype=np.uint32)
+    scanned.kill(dead)
+    cosines = queries @ vectors.T
+    cosines[:, dead] = -2
+    wanted = np.argsort(-cosines, axis=1)[:, :10]
+    found = [scanned.scan(query, 10)[0] for query in queries]
+    assert np.mean([len(np.intersect1d(*pair)) / 10 for pair in zip(found, wanted, strict=True)]) >= 0.995
+    assert not np.isin(np.concatenate(found), dead).any()
+
+
 def test_other_threads_run_and_search_during_an_insertion() -> None:
     vectors = unit_rows(3000)
     graph = Graph(rows_of(vectors))

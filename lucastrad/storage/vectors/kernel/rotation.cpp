@@ -60,6 +60,7 @@ void Rotation::prepare(const float* vector, Query& query) const {
     std::uint8_t row[kMaxDimensions];
     encode(vector, row, query.signs.data());
     query.bias = 128 * simd().as_query(row, bytes_, query.codes.data());
+    query.length = std::sqrt(simd().dot_f32(vector, vector, dimensions_));
     query.vector = vector;
 }
 

@@ -18,6 +18,7 @@ struct Query {
     std::vector<std::int8_t> codes;    // [bytes]
     std::vector<std::uint64_t> signs;  // [bytes / 64]
     std::int32_t bias = 0;             // 128 * sum of codes
+    float length = 0;                  // of the vector
     const float* vector = nullptr;     // [dimensions], the caller's
 };
 

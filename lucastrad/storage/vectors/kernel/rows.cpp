@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <bit>
+#include <cmath>
+#include <numbers>
 #include <stdexcept>
 #include <string>
 
@@ -14,7 +16,11 @@ constexpr std::size_t kMaxCapacity = std::size_t{1} << 30;
 constexpr std::size_t kMaxStride = std::size_t{1} << 20;
 constexpr std::size_t kWord = 64;  // rows that one word of a bitmap speaks of
 constexpr std::size_t kSampledWords = 256;
-constexpr int kSparse = 24;  // so few rows of a word are compared one by one
+constexpr int kDense = 32;  // more rows of a word than this are compared in one go
+constexpr std::size_t kFew = 2'048;  // so many are all compared: that takes less than 20 microseconds
+// Recall@10 among 10,000 real rows is .9999 with 2 (.9986 in the worst of the synthetic sets), and it takes half the time
+// that comparing all of them does.
+constexpr double kDeviations = 2.0;
 
 std::size_t words_of(std::size_t rows) {
     return (rows + kWord - 1) / kWord;
@@ -143,25 +149,46 @@ Hits Rows::scan(const float* vector, std::size_t limit, Eligible eligible, std::
         return rerank(query, best.sorted(), limit);
     }
     const Simd& level = simd();
-    const std::size_t rows = size(), bytes = rotation_.bytes();
+    const std::size_t rows = size(), bytes = rotation_.bytes(), words = rotation_.words();
     std::int32_t scores[kWord];
-    std::uint32_t some[kSparse];
+    std::uint16_t distances[kWord];
+    std::uint32_t some[kWord];
+    std::int32_t judged = std::numeric_limits<std::int32_t>::min();
+    std::uint16_t farthest = std::numeric_limits<std::uint16_t>::max();
     for (std::size_t word = 0; word < words_of(rows); ++word) {
         std::uint64_t live = live_word(word, rows, eligible);
         const auto first = static_cast<std::uint32_t>(word * kWord);
-        if (const int count = std::popcount(live); count <= kSparse) {
-            for (int i = 0; i < count; ++i, live &= live - 1)
+        const std::size_t count = std::min<std::size_t>(kWord, rows - first);
+        if (rows > kFew && best.threshold() != judged) {
+            judged = best.threshold();
+            farthest = farthest_signs(query, judged);
+        }
+        if (farthest < bytes) {
+            level.hamming_range(query.signs.data(), signs_ + first * words, words, count, distances);
+            live &= level.at_most(distances, farthest);
+        }
+        if (const int near = std::popcount(live); near <= kDense) {
+            for (int i = 0; i < near; ++i, live &= live - 1)
                 some[i] = first + static_cast<std::uint32_t>(std::countr_zero(live));
-            compare(query, {some, static_cast<std::size_t>(count)}, best);
+            compare(query, {some, static_cast<std::size_t>(near)}, best);
             continue;
         }
-        const std::size_t count = std::min<std::size_t>(kWord, rows - first);
         level.dot_range(query.codes.data(), query.bias, codes_ + first * bytes, bytes, count, scores);
         for (std::size_t i = 0; i < count; ++i)
             if (scores[i] > best.threshold() && (live >> i & 1))
                 best.push(scores[i], first + static_cast<std::uint32_t>(i));
     }
     return rerank(query, best.sorted(), limit);
+}
+
+// The angle between two vectors is pi times the share of random directions on whose opposite sides they lie (Charikar,
+// 2002): what stands farther by more than kDeviations of that share is not compared.
+std::uint16_t Rows::farthest_signs(const Query& query, std::int32_t score) const {
+    const double cosine = std::clamp(static_cast<double>(score) * rotation_.unit() / query.length, -1.0, 1.0);
+    const double share = std::acos(cosine) / std::numbers::pi;
+    const double deviation = std::sqrt(share * (1 - share) / static_cast<double>(dimensions()));
+    const double farthest = (share + kDeviations * deviation) * static_cast<double>(rotation_.bytes());
+    return static_cast<std::uint16_t>(std::ceil(farthest));
 }
 
 Hits Rows::scan_rows(const float* vector, std::size_t limit, std::span<const std::uint32_t> rows) const {

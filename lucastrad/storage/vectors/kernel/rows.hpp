@@ -122,6 +122,7 @@ class Rows {
   private:
     std::uint64_t live_word(std::size_t word, std::size_t size, Eligible eligible) const;
     std::vector<std::uint32_t> nearest_by_sign(const Query& query, std::size_t count, Eligible eligible) const;
+    std::uint16_t farthest_signs(const Query& query, std::int32_t score) const;
     void compare(const Query& query, std::span<const std::uint32_t> rows, Best& best) const;
 
     Rotation rotation_;
