@@ -478,8 +478,9 @@ def test_scans_that_leave_rows_out_by_their_signs_find_what_comparing_all_does(t
     rows = topics[chance.integers(0, 40, 9_000)] + 0.6 * chance.standard_normal((9_000, dimensions))
     vectors = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
     vectors, queries = vectors[:8_900], vectors[8_900:]
-    write_vectors(tmp_path / "vectors", vectors)
-    scanned = rows_of(vectors)
+    (tmp_path / "vectors").write_bytes(vectors.tobytes())
+    scanned = Rows(dimensions, len(vectors))
+    scanned.append(vectors)
     with (tmp_path / "vectors").open("rb") as file:
         scanned.map_vectors(file.fileno(), 0, dimensions * 4)
     dead = np.arange(0, len(vectors), 3, dtype=np.uint32)
