@@ -11,8 +11,10 @@ import sys
 import sysconfig
 import tarfile
 import tempfile
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 from benchmarks.errors import BenchmarkError
 
@@ -21,31 +23,39 @@ _NOT_LIBRARY = shutil.ignore_patterns("site-packages", "dist-packages", "__pycac
 
 
 @dataclass(frozen=True, slots=True)
-class Sdist:
-    """A source distribution on PyPI."""
+class Pinned(ABC):
+    """An archive of a package registry, of which the digest is known."""
 
     project: str
     version: str
     sha256: str
+
+    prefix: ClassVar[str] = ""
+    """What tells its files in the cache from those of another registry."""
+    suffix: ClassVar[str]
 
     @property
     def name(self) -> str:
         return f"{self.project} {self.version}"
 
     def tree(self, cache: Path) -> Path:
-        """The unpacked distribution, fetched into `cache` on first use. Raises BenchmarkError."""
-        tree = cache / "trees" / f"{self.project}-{self.version}-{self.sha256[:12]}"
+        """The unpacked archive, fetched into `cache` on first use. Raises BenchmarkError."""
+        tree = cache / "trees" / f"{self.prefix}{self.project}-{self.version}-{self.sha256[:12]}"
         if not tree.is_dir():
             unpack(self._archive(cache), tree)
         return tree
 
+    @abstractmethod
+    def download(self, folder: Path) -> None:
+        """Fetch the archive, and nothing else with its suffix, into an empty folder. Raises BenchmarkError."""
+
     def _archive(self, cache: Path) -> Path:
-        archive = cache / f"{self.project}-{self.version}.tar.gz"
+        archive = cache / f"{self.prefix}{self.project}-{self.version}{self.suffix}"
         if not archive.is_file() or sha256_of(archive) != self.sha256:
             cache.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(prefix="download-", dir=cache) as folder:
-                _download(f"{self.project}=={self.version}", self.project, Path(folder))
-                (fetched,) = Path(folder).glob("*.tar.gz")
+                self.download(Path(folder))
+                (fetched,) = Path(folder).glob(f"*{self.suffix}")
                 if (found := sha256_of(fetched)) != self.sha256:
                     raise BenchmarkError(
                         f"{fetched.name} has the sha256 {found}, not {self.sha256}: what the package index serves "
@@ -53,6 +63,16 @@ class Sdist:
                     )
                 fetched.replace(archive)
         return archive
+
+
+@dataclass(frozen=True, slots=True)
+class Sdist(Pinned):
+    """A source distribution on PyPI."""
+
+    suffix: ClassVar[str] = ".tar.gz"
+
+    def download(self, folder: Path) -> None:
+        _download(f"{self.project}=={self.version}", self.project, folder)
 
 
 @dataclass(frozen=True, slots=True)

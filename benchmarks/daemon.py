@@ -7,7 +7,7 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, closing, suppress
 from pathlib import Path
 
@@ -122,12 +122,19 @@ class PrivateDaemon:
 
 
 @asynccontextmanager
-async def open_daemon(scratch: Path) -> AsyncIterator[PrivateDaemon]:
-    """A running daemon with an empty store in `scratch`; it is stopped and its store deleted at the end."""
+async def open_daemon(
+    scratch: Path, configure: Callable[[PrivateDaemon], None] | None = None
+) -> AsyncIterator[PrivateDaemon]:
+    """A running daemon with an empty store in `scratch`; it is stopped and its store deleted at the end.
+
+    `configure` is called before it is spawned.
+    """
     folder = Path(tempfile.mkdtemp(prefix="daemon-", dir=scratch))
     run = Path(tempfile.mkdtemp(prefix="lb-"))
     daemon = PrivateDaemon(folder, run)
     try:
+        if configure is not None:
+            configure(daemon)
         await daemon.spawn()
         yield daemon
     finally:

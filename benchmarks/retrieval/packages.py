@@ -1,12 +1,12 @@
 """Packages that questions are made from, pinned by version and SHA-256: the model is trained on none of them."""
 
 import subprocess
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
-from benchmarks.corpora import DJANGO, LIBRARY, Corpus, Sdist, sha256_of, unpack
+from benchmarks.corpora import DJANGO, LIBRARY, Corpus, Pinned, Sdist
 from benchmarks.errors import BenchmarkError
 from training.held_out import JAVASCRIPT, PYTHON_FIRST, PYTHON_SECOND
 
@@ -24,34 +24,14 @@ TRIO = Sdist("trio", "0.35.0", "7efb295c78a0ecd1235c5759e620b5da564ca80d2efcb005
 
 
 @dataclass(frozen=True, slots=True)
-class NpmTarball:
+class NpmTarball(Pinned):
     """A package of the npm registry."""
 
-    project: str
-    version: str
-    sha256: str
+    prefix: ClassVar[str] = "npm-"
+    suffix: ClassVar[str] = ".tgz"
 
-    @property
-    def name(self) -> str:
-        return f"{self.project} {self.version}"
-
-    def tree(self, cache: Path) -> Path:
-        """The unpacked package, fetched into `cache` on first use. Raises BenchmarkError."""
-        tree = cache / "trees" / f"npm-{self.project}-{self.version}-{self.sha256[:12]}"
-        if not tree.is_dir():
-            unpack(self._archive(cache), tree)
-        return tree
-
-    def _archive(self, cache: Path) -> Path:
-        archive = cache / f"npm-{self.project}-{self.version}.tgz"
-        if not archive.is_file() or sha256_of(archive) != self.sha256:
-            with tempfile.TemporaryDirectory(prefix="download-", dir=cache) as folder:
-                _pack(f"{self.project}@{self.version}", Path(folder))
-                (fetched,) = Path(folder).glob("*.tgz")
-                if (found := sha256_of(fetched)) != self.sha256:
-                    raise BenchmarkError(f"{fetched.name} has the sha256 {found}, not {self.sha256}: another file")
-                fetched.replace(archive)
-        return archive
+    def download(self, folder: Path) -> None:
+        _pack(f"{self.project}@{self.version}", folder)
 
 
 def _pack(package: str, folder: Path) -> None:

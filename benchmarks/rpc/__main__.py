@@ -12,8 +12,11 @@ from benchmarks.machine import Machine
 from benchmarks.queries import sample_queries
 from benchmarks.rpc.loads import kill_clients, measure_load
 from benchmarks.rpc.results import Request, RpcReport
+from benchmarks.rpc.trivial import measure_paced, measure_trivial
 
 CLIENTS = (1, 50)
+PACE = 400.0
+"""Trivial requests a second, of all clients together."""
 SEARCHES = 100
 """By each client, in quick runs too: that all are answered is the bar."""
 
@@ -29,6 +32,10 @@ def measure(options: Options) -> RpcReport:
         tree = await trio.to_thread.run_sync(DJANGO.tree, options.cache)
         queries = await trio.to_thread.run_sync(sample_queries, tree, 1_000)
         async with open_daemon(scratch) as daemon:
+            step("trivial requests, beside stock pygls")
+            report.trivial = await measure_trivial(daemon, 3 if options.quick else 10, 1_000)
+            for clients in CLIENTS:
+                report.paced.append(await measure_paced(daemon, clients, PACE, 5.0 if options.quick else 20.0))
             async with daemon.client() as client:
                 await client.index(tree)
             for request in Request:

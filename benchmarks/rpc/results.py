@@ -13,6 +13,13 @@ RESTARTED = Bar("daemon processes ended", Demand.AT_MOST, 0)
 ABANDONED = Bar("sessions of killed clients left open", Demand.AT_MOST, 0)
 
 
+TRIVIAL = Bar("trivial request, p50", Demand.AT_MOST, 0.072, "ms")
+"""1.2 times what a prototype of pygls on Trio took."""
+PYGLS = Bar("trivial request, p50 / stock pygls", Demand.BELOW, 1)
+QUEUED = Bar("latency of many paced clients / of one that sends as much, p50", Demand.AT_MOST, 1.5)
+BACKLOG = Bar("paced requests, p99", Demand.BELOW, 25, "ms")
+
+
 class Request(StrEnum):
     """What each client repeats."""
 
@@ -64,6 +71,28 @@ class Kills:
     """Sessions of killed clients that the daemon still counted a while later."""
 
 
+@dataclass(frozen=True, slots=True)
+class Trivial:
+    """A request that takes no work, by one client."""
+
+    ours_ms: Distribution
+    stock_ms: Distribution
+
+
+@dataclass(frozen=True, slots=True)
+class Paced:
+    """Trivial requests at a fixed rate, from when each was due to its reply."""
+
+    clients: int
+    per_second: float
+    latency_ms: Distribution
+
+    @property
+    def subject(self) -> str:
+        """What the bars call it."""
+        return f"{self.clients} client{'s' if self.clients > 1 else ''} at {self.per_second:,.0f} requests a second"
+
+
 @dataclass(slots=True)
 class RpcReport:
     """The whole run."""
@@ -71,12 +100,22 @@ class RpcReport:
     machine: Machine
     quick: bool
     corpus: str
+    trivial: Trivial | None = None
+    paced: list[Paced] = field(default_factory=list)
+    """By one client, and by many."""
     loads: list[Load] = field(default_factory=list)
     kills: Kills | None = None
     verdicts: list[Verdict] = field(default_factory=list)
 
     def judge(self) -> None:
         """Hold what was measured against the bars."""
+        if self.trivial is not None:
+            ours, stock = self.trivial.ours_ms.p50, self.trivial.stock_ms.p50
+            self.verdicts += [TRIVIAL.hold(ours, "one client"), PYGLS.hold(ours / stock, "one client")]
+        if self.paced:
+            one, many = self.paced[0], self.paced[-1]
+            self.verdicts.append(QUEUED.hold(many.latency_ms.p50 / one.latency_ms.p50, many.subject))
+            self.verdicts.append(BACKLOG.hold(many.latency_ms.p99, many.subject))
         loads = {load.subject: load for load in self.loads}
         if self.kills is not None:
             others = f"{self.kills.others.subject} beside killed ones"
@@ -90,6 +129,14 @@ class RpcReport:
     def lines(self) -> list[str]:
         """The report as text, without the bars."""
         text = [str(self.machine), f"{self.corpus} indexed", ""]
+        if self.trivial is not None:
+            for name, one in (("the daemon", self.trivial.ours_ms), ("stock pygls", self.trivial.stock_ms)):
+                text.append(
+                    f"  {f'trivial, {name}':<24}p50 {one.p50:.3f} ms, p99 {one.p99:.3f} ({one.count:,} requests)"
+                )
+        for paced in self.paced:
+            late = paced.latency_ms
+            text.append(f"  {paced.subject}: p50 {late.p50:.2f} ms, p99 {late.p99:.2f}, worst {late.maximum:.2f}")
         text += [f"  {load.subject:<24}{load}" for load in self.loads]
         if self.kills is not None:
             text.append(
