@@ -22,27 +22,29 @@ from lucastrad.config.service import ConfigChange, Configuration
 from lucastrad.conversation import window
 from lucastrad.conversation.service import ConversationService
 from lucastrad.doctor import Doctor
-from lucastrad.embeddings.local import LocalEmbedder
+from lucastrad.embeddings.known import KnownSpaces
 from lucastrad.embeddings.minilm import MiniLmEmbedder
-from lucastrad.embeddings.protocol import Embedder
-from lucastrad.embeddings.spaces import EmbeddingSpaces, open_cache
+from lucastrad.embeddings.service import Embedders, EmbeddingService
+from lucastrad.embeddings.spaces import EmbeddingSpaces, cache_folder, open_cache
 from lucastrad.evaluation.service import EvaluationService
 from lucastrad.indexing.worker import set_grammar_folder
 from lucastrad.indexing.workspaces import WorkspaceService
 from lucastrad.llm.registry import Providers
 from lucastrad.logs import DaemonLog, log_event, open_log
 from lucastrad.memory import limit_arenas
+from lucastrad.search.buffers import BufferCutter, LiveBuffers
 from lucastrad.search.reranking import Reranker
 from lucastrad.search.service import SearchService
+from lucastrad.search.symbols import SymbolService
 from lucastrad.server.daemon import serve_clients
 from lucastrad.server.services import Services
 from lucastrad.storage.fs import ensure_private_folder
 from lucastrad.storage.lock import own_store
 from lucastrad.storage.vectors.policy import Policy
-from lucastrad.types import VectorSpace
-from lucastrad.workers import WorkerPool, default_size, open_pool
+from lucastrad.workers import default_size, open_pool
 from lucastrad.workspace.events import ListFolders
 from lucastrad.workspace.scanner import ScanRules
+from lucastrad.workspace.secrets import redact
 from lucastrad.workspace.watcher import Watcher, native_source, no_source
 
 _log = logging.getLogger(__name__)
@@ -86,11 +88,13 @@ async def _serve(paths: Paths, configuration: Configuration, log: DaemonLog, *, 
     # Vectors are merged by a worker of their own: it takes minutes, and files must not wait for it. The model that
     # re-ranks has one too, which is started when it is used.
     async with open_pool(workers) as pool, open_pool(1) as builders, open_pool(1) as judges:
-        (space,) = [space for space in LocalEmbedder.spaces if space.dimensions == settings.embeddings.dimensions]
-        embedder = LocalEmbedder(pool, space)
+        known = KnownSpaces(cache_folder(paths.home, settings.embeddings) / "spaces.json")
         async with (
-            _open_embeddings(embedder, pool, paths, settings) as embeddings,
             _open_providers(settings) as providers,
+            _open_embeddings(Embedders(pool, providers, known, redact=redact), paths, settings) as (
+                embeddings,
+                embedding_service,
+            ),
             trio.open_nursery() as nursery,
         ):
 
@@ -112,7 +116,8 @@ async def _serve(paths: Paths, configuration: Configuration, log: DaemonLog, *, 
                 lambda: embeddings.cache(reranking_model.space),
                 lambda: configuration.current.search,
             )
-            search = SearchService(workspaces, embeddings, reranker)
+            buffers = LiveBuffers(BufferCutter(workspaces, embeddings, pool=pool, rules_for=rules_for))
+            search = SearchService(workspaces, embeddings, reranker, buffers)
 
             provider_service = ProviderService(providers, settings)
 
@@ -129,13 +134,17 @@ async def _serve(paths: Paths, configuration: Configuration, log: DaemonLog, *, 
                 if change.before.indexing != change.after.indexing or change.workspaces:
                     workspaces.rescan_all()
                 await provider_service.reconfigure(change.after)
+                if _embedded_by(change.before) != _embedded_by(change.after):
+                    embedding_service.reconfigure(change.after)
                 if _where_kept(change.before) != _where_kept(change.after):
                     _log.info("where conversations are kept comes into force when the daemon starts again")
-                if change.before.embeddings != change.after.embeddings:
-                    _log.info("what changed in `embeddings` comes into force when the daemon starts again")
+                if _where_cached(change.before) != _where_cached(change.after):
+                    _log.info("where embeddings are cached comes into force when the daemon starts again")
 
             services = Services(
                 search=search,
+                buffers=buffers,
+                symbols=SymbolService(workspaces),
                 assistant=assistant,
                 conversations=conversations,
                 completion=CompletionService(providers, search, lambda: configuration.current.completion),
@@ -154,17 +163,19 @@ async def _serve(paths: Paths, configuration: Configuration, log: DaemonLog, *, 
                     paths,
                     configuration,
                     pool=pool,
-                    embedder=embedder,
+                    embeddings=embedding_service,
                     reranking_model=reranking_model,
+                    providers=providers,
                     workspaces=workspaces,
                 ),
-                space=space,
+                embeddings=embedding_service,
                 home=paths.home,
             )
             await nursery.start(workspaces.run)
+            await nursery.start(buffers.run)
             await nursery.start(conversations.run)
             await nursery.start(configuration.watch, apply)
-            nursery.start_soon(embedder.warm_up)
+            nursery.start_soon(embedding_service.run)
             nursery.start_soon(reranker.run)
             nursery.start_soon(_attach_configured, workspaces, settings)
             # Modules and classes stay as long as the daemon does: a collection need not visit them, which would hold
@@ -190,21 +201,20 @@ async def _attach_configured(workspaces: WorkspaceService, settings: Config) -> 
 
 @asynccontextmanager
 async def _open_embeddings(
-    configured: LocalEmbedder, pool: WorkerPool, paths: Paths, settings: Config
-) -> AsyncIterator[EmbeddingSpaces]:
-    """The configured space, and those that vectors may still be of from before a change."""
-
-    def embedder_for(space: VectorSpace) -> Embedder | None:
-        return LocalEmbedder(pool, space) if space in LocalEmbedder.spaces else None
-
-    embeddings = EmbeddingSpaces(
-        configured, partial(open_cache, paths.home, settings.embeddings), embedder_for=embedder_for
+    embedders: Embedders, paths: Paths, settings: Config
+) -> AsyncIterator[tuple[EmbeddingSpaces, EmbeddingService]]:
+    """The configured space, those that vectors may still be of from before a change, and what chooses between them."""
+    spaces = EmbeddingSpaces(
+        embedders.configured(settings.embeddings),
+        partial(open_cache, paths.home, settings.embeddings),
+        embedder_for=embedders.for_space,
+        enabled=settings.vector_search.enabled,
     )
     try:
-        await trio.to_thread.run_sync(embeddings.cache, configured.space)
-        yield embeddings
+        await trio.to_thread.run_sync(spaces.cache, spaces.configured.space)
+        yield spaces, EmbeddingService(spaces, embedders, settings.embeddings)
     finally:
-        embeddings.close()
+        spaces.close()
 
 
 @asynccontextmanager
@@ -216,6 +226,15 @@ async def _open_providers(settings: Config) -> AsyncIterator[Providers]:
     finally:
         with trio.CancelScope(shield=True):  # bounded: idle connections are closed, and no request is left
             await providers.aclose()
+
+
+def _embedded_by(settings: Config) -> tuple[object, ...]:
+    """What decides how passages are embedded."""
+    return settings.offline, settings.llm, settings.providers, settings.embeddings, settings.vector_search.enabled
+
+
+def _where_cached(settings: Config) -> tuple[Path | None, int]:
+    return settings.embeddings.cache_dir, settings.embeddings.cache_max_mb
 
 
 def _where_kept(settings: Config) -> tuple[bool, Path | None]:

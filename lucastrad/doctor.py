@@ -1,9 +1,11 @@
 """`doctor`: does every part of this installation do what the daemon needs of it?"""
 
+import importlib
 import os
 import shutil
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 import trio
@@ -15,14 +17,25 @@ from lucastrad.config.service import Configuration
 from lucastrad.embeddings import static
 from lucastrad.embeddings.minilm import INSTALL
 from lucastrad.embeddings.protocol import Embedder
+from lucastrad.embeddings.service import LOCAL, EmbeddingService
 from lucastrad.indexing.worker import parse_job
 from lucastrad.indexing.workspaces import WorkspaceService
+from lucastrad.llm.errors import AuthenticationFailed, OfflineRefused, Unreachable
+from lucastrad.llm.registry import AUTO, DEFAULT, Choice, is_configured
 from lucastrad.types import CheckReport, CheckStatus, Passage, WorkspaceState
 from lucastrad.workers import WorkerPool
+
+if TYPE_CHECKING:
+    from lucastrad.assistant.providers import NamesProviders
+    from lucastrad.llm.discovery import LocalServer
+
+FindServers = Callable[[Mapping[str, str]], Awaitable[tuple["LocalServer", ...]]]
 
 _LOW_DISK_BYTES = 500_000_000
 _PARSE_SECONDS = 30.0
 _FEW_WATCHES = 20_000
+_MODELS_SHOWN = 5
+_ANSWER, _QUESTION = "load_config: read the configuration file", "where is the configuration loaded"
 
 
 class Doctor:
@@ -34,15 +47,20 @@ class Doctor:
         configuration: Configuration,
         *,
         pool: WorkerPool,
-        embedder: Embedder,
+        embeddings: EmbeddingService,
         reranking_model: Embedder,
+        providers: "NamesProviders",
         workspaces: WorkspaceService,
+        find_servers: FindServers | None = None,
     ) -> None:
+        """`find_servers` looks for language-model servers of this machine; None for their usual addresses."""
         self._paths = paths
         self._configuration = configuration
         self._pool = pool
-        self._embedder = embedder
+        self._embeddings = embeddings
         self._reranking_model = reranking_model
+        self._providers = providers
+        self._find_servers = find_servers
         self._workspaces = workspaces
 
     async def doctor(self) -> list[CheckReport]:
@@ -52,8 +70,10 @@ class Doctor:
             ("configuration", self._config),
             ("store", self._store),
             ("parsers", self._parsers),
-            ("embeddings", self._embeddings),
+            ("embeddings", self._embedding),
             ("re-ranking", self._reranking),
+            ("providers", self._provider_states),
+            ("local models", self._local_servers),
             ("watching", self._watching),
             ("workspaces", self._workspace_states),
         ]
@@ -109,19 +129,22 @@ class Doctor:
             )
         ]  # fmt: skip
 
-    async def _embeddings(self) -> list[CheckReport]:
-        space = self._embedder.space
+    async def _embedding(self) -> list[CheckReport]:
+        findings = [CheckReport("embeddings", CheckStatus.WARNING, problem) for problem in self._embeddings.problems]
+        space = self._embeddings.space
         detail = f"{space.provider} {space.model}, {space.dimensions} dimensions"
-        cure = "reinstall with `pip install --force-reinstall --no-deps lucastra`"
+        cure = "reinstall with `pip install --force-reinstall --no-deps lucastra`" if space.provider == LOCAL else ""
         try:
             await trio.to_thread.run_sync(static.verify)
+            (row,) = (await self._embeddings.embed([_ANSWER], queries=False)).vectors
+            (query,) = (await self._embeddings.embed([_QUESTION], queries=True)).vectors
         except LucAstraError as error:
-            return [CheckReport("embeddings", CheckStatus.ERROR, f"{detail}: {error.message}", cure)]
-        cosine = await _cosine_of_an_answer(self._embedder)
-        if cosine > 0.3:
-            return [CheckReport("embeddings", CheckStatus.OK, detail)]
+            return [*findings, CheckReport("embeddings", CheckStatus.ERROR, f"{detail}: {error.message}", cure)]
+        cosine = float(np.dot(row, query))
+        if cosine > 0.3 or space.provider != LOCAL:
+            return [*findings, CheckReport("embeddings", CheckStatus.OK, detail)]
         problem = f"{detail}: a question and its answer have cosine {cosine:.2f}"
-        return [CheckReport("embeddings", CheckStatus.ERROR, problem, cure)]
+        return [*findings, CheckReport("embeddings", CheckStatus.ERROR, problem, cure)]
 
     async def _reranking(self) -> list[CheckReport]:
         if not self._configuration.current.search.rerank:
@@ -141,6 +164,52 @@ class Doctor:
                 "set `search.rerank` to false",
             )
         ]  # fmt: skip
+
+    async def _provider_states(self) -> list[CheckReport]:
+        """Each configured provider, asked side by side what models it has."""
+        config = self._configuration.current
+        names = [*([DEFAULT] if is_configured(config.llm) else []), *config.providers]
+        if not names:
+            return [CheckReport("providers", CheckStatus.OK, "none is configured: `ask` shows passages only")]
+        found: dict[str, CheckReport] = {}
+
+        async def ask(name: str) -> None:
+            found[name] = await self._provider_state(name)
+
+        async with trio.open_nursery() as nursery:
+            for name in names:
+                nursery.start_soon(ask, name)
+        return [found[name] for name in names]
+
+    async def _provider_state(self, name: str) -> CheckReport:
+        title = f"provider {name}"
+        choice: Choice | None = None
+        try:
+            choice = await self._providers.choose(name)
+            models = () if choice is None else await choice.provider.models()
+        except LucAstraError as error:
+            return CheckReport(title, CheckStatus.WARNING, error.message, _provider_cure(error, choice, name))
+        where = "" if choice is None else f"{choice.provider.kind} at {choice.provider.origin} "
+        return CheckReport(title, CheckStatus.OK, f"{where}answers, with {_models(len(models))}")
+
+    async def _local_servers(self) -> list[CheckReport]:
+        """Language-model servers that run on this machine, whether they are configured or not."""
+        discovery = await trio.to_thread.run_sync(importlib.import_module, "lucastrad.llm.discovery")
+        servers: tuple[LocalServer, ...] = await (self._find_servers or discovery.find_local_servers)(os.environ)
+        if not servers:
+            looked = ", ".join(f"{address} ({kind})" for kind, address in discovery.usual_addresses(os.environ).items())
+            return [CheckReport("local models", CheckStatus.OK, f"no server at {looked}")]
+        config = self._configuration.current
+        configured = {llm.provider for llm in (config.llm, *config.providers.values())}
+        findings = []
+        for server in servers:
+            shown = ", ".join(server.models[:_MODELS_SHOWN]) + (", …" if len(server.models) > _MODELS_SHOWN else "")
+            detail = f"{server.kind} answers at {server.address} with {_models(len(server.models))}"
+            detail += f": {shown}" if shown else ""
+            if not configured & {server.kind, AUTO}:
+                detail += f'; {{"llm": {{"provider": "{server.kind}"}}}} in {self._paths.config} uses it'
+            findings.append(CheckReport("local models", CheckStatus.OK, detail))
+        return findings
 
     async def _watching(self) -> list[CheckReport]:
         limit_file = trio.Path("/proc/sys/fs/inotify/max_user_watches")
@@ -175,6 +244,26 @@ class Doctor:
 
 
 async def _cosine_of_an_answer(embedder: Embedder) -> float:
-    rows = await embedder.embed_passages([Passage("a.py", "load_config", "read the configuration file")])
-    query = await embedder.embed_query("where is the configuration loaded")
-    return float(np.dot(rows[0], query))
+    rows = await embedder.embed_passages([Passage("", "", _ANSWER)])
+    return float(np.dot(rows[0], await embedder.embed_query(_QUESTION)))
+
+
+def _models(count: int) -> str:
+    return "1 model" if count == 1 else f"{count} models"
+
+
+def _provider_cure(error: LucAstraError, choice: Choice | None, name: str) -> str:
+    """What to run, where the message says no more than what is wrong."""
+    kind = "" if choice is None else choice.provider.kind
+    match error:
+        case Unreachable() if kind == "ollama" and choice is not None and choice.is_local:
+            return "run `ollama serve`"
+        case Unreachable() if kind == "llamafile":
+            return "run `llama-server -m MODEL.gguf`, or a llamafile with `--server`"
+        case AuthenticationFailed():
+            section = name if name == DEFAULT else f"providers.{name}"
+            return f'run `lucastra-client keys set {name}`, and set `{section}.api_key` to "${{keyring:{name}}}"'
+        case OfflineRefused():
+            return "start the daemon without `--offline`, or set `offline` to false"
+        case _:
+            return ""

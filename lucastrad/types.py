@@ -96,6 +96,8 @@ class Hit:
     chunk: StoredChunk
     score: float
     components: dict[str, float] = field(default_factory=dict)
+    unsaved: bool = False
+    """It stands in an editor's buffer, and not in the file."""
 
 
 class SearchMode(StrEnum):

@@ -1,4 +1,4 @@
-"""The command line of what models answer: ask, chat, complete, conversations, models, providers.
+"""The command line of what models answer: ask, chat, complete, embed, conversations, models, providers.
 
 Invariant: imports argparse and nothing slow, since every start of the command pays for it.
 """
@@ -17,6 +17,7 @@ def add(commands: "Commands[Parser]") -> None:
     _add_ask(commands)
     _add_chat(commands)
     _add_complete(commands)
+    _add_embed(commands)
     _add_conversations(commands)
     models = add_command(
         commands,
@@ -87,6 +88,21 @@ def _add_complete(commands: "Commands[Parser]") -> None:
     )
 
 
+def _add_embed(commands: "Commands[Parser]") -> None:
+    embed = add_command(
+        commands,
+        "embed",
+        "Print a text's vector, by the embedding model that searches use.",
+        'embed "def load_config(path):"',
+        "embed --query where is the configuration loaded",
+        "embed < src/config.py | jq length",
+        "embed --json hello | jq .model",
+        closing="Prints a JSON list of numbers; --json adds which model they are of.",
+    )
+    embed.add_argument("words", nargs="*", metavar="TEXT", help="the text; without it, what is piped in")
+    embed.add_argument("--query", action="store_true", help="as a question that is searched for, not as a passage")
+
+
 def _add_conversations(commands: "Commands[Parser]") -> None:
     conversations = add_command(
         commands,
@@ -99,7 +115,7 @@ def _add_conversations(commands: "Commands[Parser]") -> None:
         closing="An ID may be shortened to as much of it as no other one begins with.",
     )
     actions = conversations.add_subparsers(dest="action", metavar="ACTION", parser_class=Parser)
-    conversations.set_defaults(action="list", limit=_LISTED)
+    conversations.set_defaults(action="list", listed=_LISTED)
 
     def action(name: str, summary: str, example: str) -> Parser:
         parser = add_command(actions, name, summary, f"conversations {example}", inner=True)
@@ -109,7 +125,7 @@ def _add_conversations(commands: "Commands[Parser]") -> None:
 
     listed = action("list", "List the conversations, as without an action.", "list -n 100")
     listed.add_argument(
-        "-n", "--limit", type=_listed, metavar="N", help=f"the N that were used last (default {_LISTED})"
+        "-n", "--limit", dest="listed", type=_listed, metavar="N", help=f"the N that were used last (default {_LISTED})"
     )
     action("show", "Show what was said.", "show 3f2a")
     rename = action("rename", "Give a conversation another title.", "rename 3f2a How retries work")

@@ -29,6 +29,7 @@ SHELLS = ("bash", "zsh", "fish")
 
 _MAX_QUERY_CHARACTERS = 4096
 _LEAST_QUESTIONS, _MOST_QUESTIONS = 10, 2000
+_KEY_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _PLACE = re.compile(r"^(?P<path>.+?):(?P<line>\d+)(?:[-:]\d+)?:?$", re.DOTALL)
 
 
@@ -43,7 +44,8 @@ class Arguments(argparse.Namespace):
     words: list[str]
     place: tuple[Path, int]
     mode: Literal["hybrid", "vector", "keyword"]
-    limit: int
+    limit: int | None
+    listed: int
     globs: list[str]
     languages: list[str]
     workspaces: list[Path]
@@ -61,6 +63,7 @@ class Arguments(argparse.Namespace):
     no_stream: bool
     max_tokens: int | None
     temperature: float | None
+    query: bool
     provider: str | None
     check: bool
     title: str
@@ -71,6 +74,7 @@ class Arguments(argparse.Namespace):
     force: bool
     no_wait: bool
     questions: int
+    name: str
     files: bool
     skipped: bool
     action: str
@@ -213,9 +217,16 @@ def _add_workspaces(commands: "Commands[Parser]") -> None:
 
 def _add_daemon(commands: "Commands[Parser]") -> None:
     config = add_command(
-        commands, "config", "Show the configuration in force, or where its file is.", "config show", "config path"
+        commands,
+        "config",
+        "Show the configuration in force, where its file is, or bring that up to date.",
+        "config show",
+        "config path",
+        "config migrate",
+        closing="`migrate` rewrites a file of v1.0 or v1.1 in today's form, and keeps it as it was beside it.",
     )
-    config.add_argument("action", nargs="?", choices=("show", "path"), default="show", help="default: show")
+    config.add_argument("action", nargs="?", choices=("show", "path", "migrate"), default="show", help="default: show")
+    _add_keys(commands)
 
     add_command(
         commands,
@@ -241,6 +252,28 @@ def _add_daemon(commands: "Commands[Parser]") -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     completion.add_argument("shell", choices=SHELLS, help="the shell")
+
+
+def _add_keys(commands: "Commands[Parser]") -> None:
+    keys = add_command(
+        commands,
+        "keys",
+        "List the providers' keys in the system's keyring, store one, or remove one.",
+        "keys",
+        "keys set openai",
+        "keys set openai < key.txt",
+        "keys remove openai",
+        closing='config.json names a stored key as in {"llm": {"api_key": "${keyring:openai}"}}. No key is ever shown.',
+    )
+    actions = keys.add_subparsers(dest="action", metavar="ACTION", parser_class=Parser)
+    keys.set_defaults(action="list")
+    add_command(actions, "list", "List the names of the stored keys, as without an action.", "keys list", inner=True)
+    for name, summary in (
+        ("set", "Store a key, which is asked for or read from standard input."),
+        ("remove", "Remove a key."),
+    ):
+        action = add_command(actions, name, summary, f"keys {name} openai", inner=True)
+        action.add_argument("name", type=_key_name, metavar="NAME", help="what config.json calls it")
 
 
 def _explain(parser: Parser) -> None:
@@ -270,6 +303,12 @@ def _questions(text: str) -> int:
     if not _LEAST_QUESTIONS <= number <= _MOST_QUESTIONS:
         raise argparse.ArgumentTypeError(f"{number} is not between {_LEAST_QUESTIONS} and {_MOST_QUESTIONS}")
     return number
+
+
+def _key_name(text: str) -> str:
+    if not _KEY_NAME.fullmatch(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no name of a key: use letters, digits, - and _")
+    return text
 
 
 def _place(text: str) -> tuple[Path, int]:

@@ -5,15 +5,17 @@ A question begins a conversation, or goes on with one, so that the next can go o
 
 import re
 from contextlib import suppress
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeVar
 
+import msgspec
 from lucastra_protocol import types as wire
 from lucastra_protocol.answers import CompleteResult, SendResult
 from lucastra_protocol.errors import LucAstraError
 
 from lucastra_client.arguments import PROGRAM, Arguments, words
 from lucastra_client.conversation_commands import find, latest
-from lucastra_client.queries import NOTHING, Coverage, conclude, cover
+from lucastra_client.queries import FOUND, NOTHING, Coverage, conclude, cover
+from lucastra_client.rendering.reports import Lines, Report
 from lucastra_client.rendering.writing import Unshown
 from lucastra_client.shell import Shell
 
@@ -58,6 +60,20 @@ async def complete(shell: Shell) -> int:
         )
         result = await show_answer(shell, prompt, stream)
     return told(shell, Coverage([], []), result)
+
+
+async def embed(shell: Shell) -> int:
+    """`embed TEXT…`"""
+    text, piped = _asked(shell)
+    kind: Literal["query", "passage"] = "query" if shell.arguments.query else "passage"
+    async with shell.open() as client:
+        result = await client.embed("\n".join(part for part in (text, piped) if part), kind=kind)
+    (vector,) = result.vectors
+    document = {
+        "vector": vector, "provider": result.provider, "model": result.model, "dimensions": result.dimensions
+    }  # fmt: skip
+    shell.show.report(Report(document, [Lines([msgspec.json.encode(vector).decode()])]))
+    return FOUND
 
 
 async def show_answer(

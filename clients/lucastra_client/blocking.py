@@ -4,7 +4,7 @@ import threading
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Literal, Self, TypeVar
 
 import trio
 from lucastra_protocol import answers
@@ -92,7 +92,7 @@ class BlockingClient:
         query: str,
         *,
         mode: wire.SearchMode = "hybrid",
-        limit: int = 10,
+        limit: int | None = None,
         workspaces: StrPath | Iterable[StrPath] = (),
         paths: str | Iterable[str] = (),
         languages: str | Iterable[str] = (),
@@ -116,7 +116,7 @@ class BlockingClient:
         path: StrPath,
         line: int = 1,
         *,
-        limit: int = 10,
+        limit: int | None = None,
         workspaces: StrPath | Iterable[StrPath] = (),
         paths: str | Iterable[str] = (),
         languages: str | Iterable[str] = (),
@@ -139,7 +139,7 @@ class BlockingClient:
         self,
         question: str,
         *,
-        limit: int = 5,
+        limit: int | None = None,
         workspaces: StrPath | Iterable[StrPath] = (),
         paths: str | Iterable[str] = (),
         languages: str | Iterable[str] = (),
@@ -163,7 +163,7 @@ class BlockingClient:
         self,
         question: str,
         *,
-        limit: int = 5,
+        limit: int | None = None,
         workspaces: StrPath | Iterable[StrPath] = (),
         paths: str | Iterable[str] = (),
         languages: str | Iterable[str] = (),
@@ -216,6 +216,12 @@ class BlockingClient:
                 prompt, system=system, provider=provider, max_tokens=max_tokens, temperature=temperature
             ),
         )
+
+    def embed(
+        self, texts: str | Iterable[str], *, kind: Literal["passage", "query"] = "passage"
+    ) -> answers.EmbedResult:
+        """See `Client.embed`."""
+        return self._call(lambda client: client.embed(texts, kind=kind))
 
     def models(self, provider: str | None = None) -> answers.ModelsResult:
         """See `Client.models`."""

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
+from typing import Literal
 
 import msgspec
 import trio
@@ -43,7 +44,7 @@ class Client:
         query: str,
         *,
         mode: wire.SearchMode = "hybrid",
-        limit: int = 10,
+        limit: int | None = None,
         workspaces: StrPath | Iterable[StrPath] = (),
         paths: str | Iterable[str] = (),
         languages: str | Iterable[str] = (),
@@ -70,7 +71,7 @@ class Client:
         path: StrPath,
         line: int = 1,
         *,
-        limit: int = 10,
+        limit: int | None = None,
         workspaces: StrPath | Iterable[StrPath] = (),
         paths: str | Iterable[str] = (),
         languages: str | Iterable[str] = (),
@@ -94,7 +95,7 @@ class Client:
         self,
         question: str,
         *,
-        limit: int = 5,
+        limit: int | None = None,
         workspaces: StrPath | Iterable[StrPath] = (),
         paths: str | Iterable[str] = (),
         languages: str | Iterable[str] = (),
@@ -120,7 +121,7 @@ class Client:
         self,
         question: str,
         *,
-        limit: int = 5,
+        limit: int | None = None,
         workspaces: StrPath | Iterable[StrPath] = (),
         paths: str | Iterable[str] = (),
         languages: str | Iterable[str] = (),
@@ -168,6 +169,13 @@ class Client:
             prompt=prompt, system=system, provider=provider, max_tokens=max_tokens, temperature=temperature
         )
         return AnswerStream.of(self._connection, answers.COMPLETE.name, params, answers.CompleteResult)
+
+    async def embed(
+        self, texts: str | Iterable[str], *, kind: Literal["passage", "query"] = "passage"
+    ) -> answers.EmbedResult:
+        """The vectors of at most 100 texts, by the model that searches use."""
+        params = answers.EmbedParams(texts=listed(texts), kind=kind)
+        return await self._request(answers.EMBED.name, params, answers.EmbedResult)
 
     async def models(self, provider: str | None = None) -> answers.ModelsResult:
         """The models of a provider, or of every configured one."""
@@ -252,7 +260,7 @@ class Client:
 def _ask_params(
     question: str,
     *,
-    limit: int,
+    limit: int | None,
     workspaces: StrPath | Iterable[StrPath],
     paths: str | Iterable[str],
     languages: str | Iterable[str],

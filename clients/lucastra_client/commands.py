@@ -14,7 +14,7 @@ import msgspec
 from lucastra_protocol import types as wire
 from lucastra_protocol.errors import ErrorCode, LucAstraError
 
-from lucastra_client import asking, conversation_commands, evaluation, logs, model_commands, queries, scope
+from lucastra_client import asking, conversation_commands, evaluation, logs, model_commands, queries, scope, upkeep
 from lucastra_client.arguments import PROGRAM, Arguments
 from lucastra_client.listing import files_of
 from lucastra_client.queries import FOUND, NOTHING
@@ -32,6 +32,10 @@ def run(arguments: Arguments) -> int:
         return show_logs(shell)
     if arguments.command == "config" and arguments.action == "path":
         return show_config_path(shell)
+    if arguments.command == "config" and arguments.action == "migrate":
+        return upkeep.migrate_config(shell)
+    if arguments.command == "keys":
+        return upkeep.keys(shell)
     if arguments.command == "chat":
         from lucastra_client.chat import chat
 
@@ -186,6 +190,7 @@ COMMANDS: dict[str, Callable[[Shell], Awaitable[int]]] = {
     "search": queries.search,
     "related": queries.related,
     "complete": asking.complete,
+    "embed": asking.embed,
     "conversations": conversation_commands.conversations,
     "models": model_commands.models,
     "providers": model_commands.providers,

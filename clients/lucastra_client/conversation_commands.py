@@ -44,7 +44,7 @@ async def conversations(shell: Shell) -> int:
 
 
 async def _list(shell: Shell, client: "Client") -> int:
-    result = await client.conversations.list(limit=shell.arguments.limit)
+    result = await client.conversations.list(limit=shell.arguments.listed)
     shell.show.report(reports.conversations(result))
     if not shell.for_programs:
         for notice in result.notices:

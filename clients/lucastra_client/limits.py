@@ -4,7 +4,7 @@ from functools import cache
 
 import msgspec
 from lucastra_protocol.errors import ErrorCode, LucAstraError
-from msgspec.inspect import Field, IntType, LiteralType, Metadata, StrType, StructType, type_info
+from msgspec.inspect import Field, IntType, LiteralType, Metadata, NoneType, StrType, StructType, UnionType, type_info
 
 
 def check_ranges(params: msgspec.Struct) -> None:
@@ -22,6 +22,10 @@ def _fields(params: type[msgspec.Struct]) -> tuple[Field, ...]:
 
 def _out_of_range(value: object, field: Field) -> str | None:
     kind = field.type.type if isinstance(field.type, Metadata) else field.type
+    if value is None:
+        return None
+    if isinstance(kind, UnionType):  # with null
+        kind = next(one for one in kind.types if not isinstance(one, NoneType))
     match kind, value:
         case IntType(ge=int(low)), int(number) if number < low:
             return f"must be at least {low}"

@@ -104,7 +104,7 @@ def add_command(
 def add_filters(parser: Parser, *, limit: int) -> None:
     """The options of what looks for passages."""
     parser.add_argument(
-        "-n", "--limit", type=passage_count, default=limit, metavar="N", help=f"at most N passages (default {limit})"
+        "-n", "--limit", type=passage_count, metavar="N", help=f"at most N passages (default {limit}, or as configured)"
     )
     parser.add_argument("--full", action="store_true", help="whole passages, not only their first lines")
     scope = parser.add_argument_group("scope")

@@ -3,17 +3,19 @@
 Invariant: imports no Trio, which loads with the first use of the daemon.
 """
 
+import getpass
 import os
 import select
 import stat
 import sys
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from lucastra_protocol.errors import LucAstraError
+from lucastra_protocol.keys import SystemKeyring
 from lucastra_protocol.paths import Paths
 from lucastra_protocol.types import IndexResult
 
@@ -46,6 +48,9 @@ class Shell:
     """Stops the daemon and waits until its store is free; False when none runs."""
     piped: Callable[[], str] = lambda: ""
     """What is piped into the command, read to its end; empty where nothing is."""
+    ask_secret: Callable[[str], str] = getpass.getpass
+    """Asks the user, at their terminal, for what is not shown while it is typed."""
+    keyring: SystemKeyring = field(default_factory=SystemKeyring)
 
     @classmethod
     def of_process(cls, arguments: Arguments, cwd: Path, out: TextIO, err: TextIO) -> "Shell":

@@ -26,12 +26,17 @@ class Checked:
 def check_passages(hits: Sequence[Hit]) -> list[Checked]:
     """Look each passage up in its file, one result per hit; reads files, so call it in a thread.
 
+    One that is unsaved is none of its file's, and stays as it is.
+
     A passage whose text stands elsewhere in its file by now gets the lines where it stands, the nearest if it is
     there more than once. Secret files, links and what lies outside the workspace are not read.
     """
     texts: dict[tuple[str, str], str | None] = {}
     checked: list[Checked] = []
     for hit in hits:
+        if hit.unsaved:
+            checked.append(Checked(hit))
+            continue
         key = (hit.workspace, hit.chunk.path)
         if key not in texts:
             found = read_file(hit.workspace, hit.chunk.path, _RULES, wanted=True)

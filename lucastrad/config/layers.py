@@ -15,7 +15,7 @@ from typing import Any
 from lucastra_protocol.errors import ErrorCode, LucAstraError
 
 from lucastrad.config.document import Document
-from lucastrad.config.schema import Config, LlmConfig
+from lucastrad.config.schema import LOCAL_DIMENSIONS, Config, LlmConfig
 from lucastrad.config.values import (
     KNOWN_KEYS,
     PROVIDERS,
@@ -42,13 +42,21 @@ WORKSPACE_KEYS: frozenset[Key] = frozenset(
 )
 """What a workspace's file may set: nothing here sends data anywhere or starts a program."""
 
-_RETIRED = {
+RETIRED_SECTIONS = {
     "observability": "use `logging`",
     "tracing": "use `logging`",
     "metrics": "nothing is exported any more",
     "security": "only the workspaces that you add are read, and nothing is written to them",
 }
 """Sections of v1.0 and v1.1 files that have no successor of the same form."""
+
+RETIRED_KEYS: Mapping[Key, str] = {
+    (
+        "vector_search",
+        "index_path",
+    ): "the vectors of each workspace stand in LucAstra's folder, which LUCASTRA_HOME moves",
+}
+"""Keys of v1.1 files that nothing takes the place of."""
 
 
 class Severity(StrEnum):
@@ -127,8 +135,14 @@ class _LayerBuilder:
                     self.refuse(key, f"{dotted(key)} must be an object: {{ … }}")
             elif leaf_type(key) is not None:
                 yield key, value
-            elif key in {(name,) for name in _RETIRED}:
-                self.note(Severity.NOTICE, key, f"{name} is of an older version and is ignored: {_RETIRED[name]}")
+            elif key in RETIRED_KEYS:
+                self.note(
+                    Severity.NOTICE, key, f"{dotted(key)} is of an older version and is ignored: {RETIRED_KEYS[key]}"
+                )
+            elif key in {(name,) for name in RETIRED_SECTIONS}:
+                self.note(
+                    Severity.NOTICE, key, f"{name} is of an older version and is ignored: {RETIRED_SECTIONS[name]}"
+                )
             elif key != ("$schema",):
                 self.note(Severity.WARNING, key, f"{unknown_key(key)}; it is ignored")
 
@@ -282,25 +296,31 @@ def unknown_key(key: Key) -> str:
     return f"there is no key {shown[:80]}" + (f"; did you mean {close[0]}?" if close else "")
 
 
-UNREAD: frozenset[str] = frozenset({
-    "embeddings.provider", "embeddings.model", "embeddings.batch_size", "search.limit",
-    "vector_search.enabled", "vector_search.index_path", "vector_search.top_k",
-})  # fmt: skip
-"""Keys of the published schema that this version accepts and does not act on."""
+def contradictions(config: Config, origins: Mapping[str, str]) -> list[Problem]:
+    """Settings that each are right and do not go together; what is done about each."""
+    settings, found = config.embeddings, []
+
+    def note(name: str, message: str) -> None:
+        key = f"embeddings.{name}"
+        found.append(Problem(Severity.WARNING, origins.get(key, "defaults"), f"{key} {message}"))
+
+    if settings.provider == "local":
+        if settings.dimensions not in {None, *LOCAL_DIMENSIONS}:
+            lengths = ", ".join(map(str, LOCAL_DIMENSIONS))
+            note("dimensions", f"must be one of {lengths} for the local model; its own {LOCAL_DIMENSIONS[-1]} are used")
+        if settings.model is not None and not settings.model.startswith(_LOCAL_MODEL):
+            note(
+                "model",
+                f"is of no use with the local model, {_LOCAL_MODEL}; name the `embeddings.provider` that has it",
+            )
+    elif settings.provider not in {"llm", *config.providers, *_EMBEDDING_KINDS}:
+        note("provider", 'is no provider that embeds: use "local", "llm", a name under `providers`, or one of '
+             + ", ".join(_EMBEDDING_KINDS))  # fmt: skip
+    return found
 
 
-def unread(layers: Iterable[Layer]) -> list[Problem]:
-    """A notice for each key that is set to no effect: what `config show` lists must not be taken for a promise."""
-    settings: dict[Key, Setting] = {}
-    for layer in layers:
-        settings |= layer.settings
-    return [
-        Problem(
-            Severity.NOTICE, setting.origin, f"{dotted(key)} is kept for a later version; this one does not read it"
-        )
-        for key, setting in settings.items()
-        if dotted(key) in UNREAD
-    ]
+_LOCAL_MODEL = "lucastra-static"
+_EMBEDDING_KINDS = ("openai", "azure", "llamafile", "ollama", "auto")
 
 
 def merge(layers: Iterable[Layer]) -> tuple[Config, dict[str, str]]:

@@ -44,6 +44,8 @@ Endpoint = Annotated[
     ),
 ]
 GlobPattern = Annotated[str, Meta(min_length=1, max_length=1024)]
+LOCAL_DIMENSIONS = (64, 128, 256)
+"""Lengths of the packaged embedding model's vectors; the last is its own."""
 ProviderKind = Literal["openai", "azure", "anthropic", "llamafile", "ollama", "auto"]
 
 
@@ -59,7 +61,8 @@ class LlmConfig(Section, frozen=True):
     llamafile or Ollama server that runs on this machine at its usual address. Without a provider, `ask` returns the
     cited passages only."""
     api_key: Secret | None = None
-    """Name an environment variable, as in `${OPENAI_API_KEY}`; do not write the key itself here."""
+    """Name an environment variable, as in `${OPENAI_API_KEY}`, or a key stored by `lucastra-client keys set NAME`, as
+    in `${keyring:NAME}`; do not write the key itself here."""
     model: str | None = None
     """The provider's name of the model, for `azure` that of the deployment; null for the provider's default."""
     endpoint: Endpoint | None = None
@@ -92,16 +95,27 @@ class LlmConfig(Section, frozen=True):
 class EmbeddingsConfig(Section, frozen=True):
     """The model that turns passages and queries into vectors."""
 
-    provider: Literal["local", "openai", "azure", "llamafile", "ollama"] = "local"
-    """`local` runs inside the daemon and needs no network."""
-    model: str = "lucastra-static"
-    """The embedding model; another one builds a new vector space."""
-    dimensions: Literal[64, 128, 256] = 256
-    """Length of the vectors of the `local` model. 128 and 64 take a half and a quarter of the disk and memory; the mean
-    reciprocal rank of docstring questions falls by 6% and 14%. Read when the daemon starts: another length is built in
-    the background, and searches use the old vectors until it is complete."""
+    provider: Annotated[
+        str,
+        Meta(
+            pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$",
+            extra={"says": '"local", "llm", a name under `providers`, or a kind such as "openai" or "ollama"'},
+        ),
+    ] = "local"
+    """`local` runs inside the daemon and needs no network. Else `llm`, a name under `providers`, or `openai`, `azure`,
+    `llamafile` or `ollama`, whose address and key are those of that provider. Another provider, model or length is
+    built in the background, and searches use the old vectors until it is complete."""
+    model: Annotated[str, Meta(min_length=1, max_length=256)] | None = None
+    """The provider's embedding model, for `azure` that of the deployment; null for text-embedding-3-small of OpenAI,
+    nomic-embed-text of Ollama, and what any other server has loaded."""
+    dimensions: Annotated[int, Meta(ge=1, le=65_536)] | None = None
+    """Length of the vectors; null for the model's own. The `local` model has 256, 128 and 64: these take a half and a
+    quarter of the disk and memory, and the mean reciprocal rank of docstring questions falls by 6% and 14%."""
+    fallback: Literal["local", "keyword"] = "local"
+    """While the provider does not answer: `local` embeds with the packaged model after a minute, `keyword` goes without
+    new vectors. What was embedded before is kept either way."""
     batch_size: Annotated[int, Meta(ge=1, le=2048)] = 100
-    """Passages per embedding call."""
+    """Passages per call of a provider."""
     cache_dir: Path | None = None
     """Folder of the embedding cache; null for `embeddings` in LucAstra's folder."""
     cache_max_mb: Annotated[int, Meta(ge=16, le=1_048_576)] = 2048
@@ -112,11 +126,10 @@ class VectorSearchConfig(Section, frozen=True):
     """Search by meaning."""
 
     enabled: bool = True
-    """false leaves keyword search only."""
-    index_path: Path | None = None
-    """Folder of the vector indexes; null for a place in LucAstra's folder."""
+    """false leaves keyword search only: nothing is embedded. Vectors that are there are kept, and what lacks one gets
+    it in the background when this is true again."""
     top_k: Annotated[int, Meta(ge=1, le=1000)] = 5
-    """Passages retrieved for an answer."""
+    """Passages retrieved for an answer, where the question names no number."""
     ef_construction: Annotated[int, Meta(ge=8, le=4096)] = 200
     """HNSW: candidates kept while a vector is linked in. More is slower to build and recalls more. For segments that
     are built after the daemon's next start; so is `m`."""

@@ -7,13 +7,14 @@ nobody can tell any more whether the user forbade connections.
 
 import logging
 import os
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import trio
+from lucastra_protocol.keys import REFERENCE, SystemKeyring
 from lucastra_protocol.paths import Paths
 
 from lucastrad.config import document, files
@@ -23,10 +24,10 @@ from lucastrad.config.layers import (
     Problem,
     Setting,
     Severity,
+    contradictions,
     environment_layer,
     flags_layer,
     merge,
-    unread,
     user_layer,
     workspace_layer,
 )
@@ -89,11 +90,37 @@ class _File:
         return files.fingerprint(self.path, follow_links=self.follow_links)
 
 
+class _Variables(Mapping[str, str]):
+    """The environment, and the keys of the system's keyring as `keyring:NAME`."""
+
+    def __init__(self, environ: Mapping[str, str], keyring: SystemKeyring) -> None:
+        self._environ = environ
+        self._keyring = keyring
+
+    def __getitem__(self, name: str) -> str:
+        """Raises KeyError, and KeyringUnavailable where that cannot be asked."""
+        if not name.startswith(REFERENCE):
+            return self._environ[name]
+        key = self._keyring.get(name.removeprefix(REFERENCE))
+        if key is None:
+            raise KeyError(name)
+        return key
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._environ)
+
+    def __len__(self) -> int:
+        return len(self._environ)
+
+
 class Configuration:
     """Every layer of the configuration. Create it with `load`."""
 
-    def __init__(self, paths: Paths, environ: Mapping[str, str], flags: Mapping[str, object]) -> None:
+    def __init__(
+        self, paths: Paths, environ: Mapping[str, str], flags: Mapping[str, object], keyring: SystemKeyring
+    ) -> None:
         self._home = paths.home
+        self._variables = _Variables(environ, keyring)
         self._environ = dict(environ)
         self._upper = (environment_layer(self._environ, home=self._home), flags_layer(flags, home=self._home))
         self._user = _File(
@@ -113,12 +140,13 @@ class Configuration:
         paths: Paths,
         environ: Mapping[str, str] | None = None,
         flags: Mapping[str, object] | None = None,
+        keyring: SystemKeyring | None = None,
     ) -> "Configuration":
         """Read every source once. `flags` maps dotted keys to values; raises LucAstraError for a wrong flag.
 
         Nothing else raises: a file or variable that is wrong shows in `problems`.
         """
-        return cls(paths, os.environ if environ is None else environ, flags or {})
+        return cls(paths, os.environ if environ is None else environ, flags or {}, keyring or SystemKeyring())
 
     @property
     def current(self) -> Config:
@@ -139,6 +167,16 @@ class Configuration:
             self._log_problems(file)
         return merge(self._layers(file.layer))[0]
 
+    def search_limit(self, folders: Sequence[Path]) -> int:
+        """Hits of a search that names no number: as its workspace has it, where a single folder is searched."""
+        layer = self._covering(folders[0]).layer if len(folders) == 1 else None
+        return merge(self._layers(layer))[0].search.limit
+
+    @property
+    def answer_limit(self) -> int:
+        """Passages for an answer whose question names no number."""
+        return self._current.vector_search.top_k
+
     def forget_workspace(self, root: Path) -> None:
         """Follow the file of `root` no longer."""
         self._workspaces.pop(root, None)
@@ -154,7 +192,7 @@ class Configuration:
         known = [secret.reveal() for secret in config.secrets()]
         shown = msgspec.to_builtins(config, enc_hook=_mask)
         found = self.problems if folder is None else [problem for layer in layers for problem in layer.problems]
-        found = [*found, *unread(layers)]
+        found = [*found, *contradictions(config, origins)]
         return ConfigReport(
             config=_presentable(shown, known),
             origins=_presentable(origins, known),
@@ -231,7 +269,7 @@ class Configuration:
 
     def _build_user(self, reading: Reading) -> Layer:
         path = self._user.path
-        layer = _build(reading, path, lambda parsed: user_layer(parsed, path, environ=self._environ, home=self._home))
+        layer = _build(reading, path, lambda parsed: user_layer(parsed, path, environ=self._variables, home=self._home))
         holds_key = any(
             isinstance(setting.value, Secret) and "${" not in setting.value.source
             for setting in layer.settings.values()

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from lucastra_protocol.keys import REFERENCE, KeyringUnavailable
 from msgspec import inspect
 
 from lucastrad.config.schema import Config, LlmConfig, Secret
@@ -21,7 +22,7 @@ Key = tuple[str, ...]
 
 PROVIDERS = "providers"
 PROVIDER_NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")
-_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*|keyring:[A-Za-z0-9][A-Za-z0-9_-]{0,63})\}")
 
 
 class ValueProblem(ValueError):
@@ -80,10 +81,22 @@ def is_secret(key: Key) -> bool:
 
 
 def expand(text: str, environ: Mapping[str, str]) -> str:
-    """`text` with each `${NAME}` replaced; raises VariableProblem for one that is missing or malformed."""
+    """`text` with each `${NAME}` replaced; raises VariableProblem for one that is missing or malformed.
+
+    `environ` is asked for `keyring:NAME` too.
+    """
 
     def value(match: re.Match[str]) -> str:
-        found = environ.get(match[1])
+        name = match[1]
+        try:
+            found = environ.get(name)
+        except KeyringUnavailable as error:
+            raise VariableProblem(f"names a key of the keyring, and {error.message}") from None
+        if not found and name.startswith(REFERENCE):
+            key = name.removeprefix(REFERENCE)
+            raise VariableProblem(
+                f"names the key {key} of the keyring, which is not there: run `lucastra-client keys set {key}`"
+            )
         if not found:
             raise VariableProblem(f"names the environment variable {match[1]}, which is not set")
         return found
@@ -167,7 +180,11 @@ def _describe(kind: inspect.Type) -> str:
         case inspect.VarTupleType(item_type=item):
             return f"a list [ … ], each item {_describe(item)}"
         case inspect.CustomType(cls=cls):
-            return "the name of an environment variable, as in ${OPENAI_API_KEY}" if cls is Secret else "a path"
+            return (
+                "the name of an environment variable, as in ${OPENAI_API_KEY}, or ${keyring:NAME}"
+                if cls is Secret
+                else "a path"
+            )
         case _:
             return "text"
 

@@ -1,13 +1,21 @@
 """What the daemon asks of an embedding model."""
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from lucastra_protocol.errors import ErrorCode, LucAstraError
 from numpy.typing import NDArray
 
 from lucastrad.types import Passage, VectorSpace
+
+
+class EmbeddingFailed(LucAstraError):
+    """The model gave no vectors. `passing`: the same texts may be embedded a little later."""
+
+    def __init__(self, message: str, *, passing: bool, code: ErrorCode = ErrorCode.PROVIDER_FAILED) -> None:
+        super().__init__(message, code=code)
+        self.passing = passing
 
 
 class Embedder(Protocol):
@@ -24,11 +32,23 @@ class Embedder(Protocol):
         ...
 
     async def embed_passages(self, passages: Sequence[Passage]) -> NDArray[np.float32]:
-        """Unit vectors, shape (len(passages), space.dimensions); a zero row where there is no word."""
+        """Unit vectors, shape (len(passages), space.dimensions); a zero row where there is no word.
+
+        Raises EmbeddingFailed where the model cannot be asked.
+        """
         ...
 
     async def embed_query(self, text: str) -> NDArray[np.float32]:
-        """One unit vector, shape (space.dimensions,); zero where there is no word."""
+        """One unit vector, shape (space.dimensions,); zero where there is no word. Raises EmbeddingFailed."""
+        ...
+
+
+@runtime_checkable
+class Metered(Protocol):
+    """An embedder whose work is counted by somebody, in tokens."""
+
+    def tokens(self, passages: Sequence[Passage]) -> int:
+        """About how many tokens these take; rather too many than too few."""
         ...
 
 

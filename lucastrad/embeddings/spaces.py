@@ -1,11 +1,14 @@
 """The embedders and caches of this daemon, by vector space.
 
 One space is configured: chunks are embedded in it. Others are asked for while a workspace is still served from them.
+Which one is configured may change while the daemon runs: `changed` tells.
 """
 
 import threading
 from collections.abc import Callable
 from pathlib import Path
+
+import trio
 
 from lucastrad.config.schema import EmbeddingsConfig
 from lucastrad.embeddings.cache import EmbeddingCache
@@ -17,18 +20,51 @@ EmbedderFor = Callable[[VectorSpace], Embedder | None]
 
 
 class EmbeddingSpaces:
-    """Safe for use from several threads."""
+    """Safe for use from several threads, but for `use`, `enable` and `changed`: those are the event loop's."""
 
     def __init__(
-        self, configured: Embedder, open_cache: OpenCache, *, embedder_for: EmbedderFor = lambda space: None
+        self,
+        configured: Embedder,
+        open_cache: OpenCache,
+        *,
+        embedder_for: EmbedderFor = lambda space: None,
+        enabled: bool = True,
     ) -> None:
         """`embedder_for` makes an embedder of another space; None where this installation has none."""
         self.configured = configured
+        """What embeds chunks."""
+        self.enabled = enabled
+        """Whether there is search by meaning: without it nothing is embedded, and what is kept stays."""
+        self._changed = trio.Event()
         self._open_cache = open_cache
         self._embedder_for = embedder_for
         self._lock = threading.Lock()
         self._embedders: dict[VectorSpace, Embedder | None] = {configured.space: configured}
         self._caches: dict[VectorSpace, EmbeddingCache] = {}
+
+    def use(self, embedder: Embedder, *, without: VectorSpace | None = None) -> None:
+        """Embed chunks by `embedder` from now on; `without` names a space that nothing embeds queries in meanwhile."""
+        excluded = without is None or self._embedders.get(without, self.configured) is None
+        if embedder is self.configured and excluded:
+            return
+        if without is not None:
+            self._embedders[without] = None
+        self._embedders[embedder.space] = self.configured = embedder
+        self._tell()
+
+    def enable(self, enabled: bool) -> None:
+        """Embed, or no longer."""
+        if enabled != self.enabled:
+            self.enabled = enabled
+            self._tell()
+
+    async def changed(self) -> None:
+        """Wait until `configured` or `enabled` becomes another."""
+        await self._changed.wait()
+
+    def _tell(self) -> None:
+        self._changed.set()
+        self._changed = trio.Event()
 
     def embedder(self, space: VectorSpace) -> Embedder | None:
         """What embeds queries of `space`; None where nothing does any more."""

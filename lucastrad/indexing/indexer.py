@@ -76,6 +76,8 @@ class _Trouble(StrEnum):
     UNREADABLE = "unreadable"
     STORE = "store"
     CRASHED = "crashed"
+    EMBEDDING = "embedding"
+    """Passages are found by keyword meanwhile, and everything else goes on."""
 
 
 @dataclass(slots=True)
@@ -112,7 +114,9 @@ class WorkspaceIndexer:
         self._pool = pool
         self._embeddings = embeddings
         self._policy = policy
-        self._backfill = Backfill(pool, embeddings, persist=self._persist, changed=self._after_change)
+        self._backfill = Backfill(
+            pool, embeddings, persist=self._persist, changed=self._after_change, troubled=self._embedding_trouble
+        )
         self._rules = rules
         self._nested = nested
         self._watcher = open_watcher(str(root), self._list_folders)
@@ -180,7 +184,8 @@ class WorkspaceIndexer:
         Returns early when the workspace cannot be indexed now: its report says why.
         """
         while not (self._scans_done >= ticket and self.freshness is Freshness.FRESH):
-            if self._problems:
+            scanned = self._scans_done >= ticket and self._files_settled()
+            if self._problems.keys() - {_Trouble.EMBEDDING} or (self._problems and scanned):
                 return
             await self._changed.wait()
 
@@ -223,7 +228,7 @@ class WorkspaceIndexer:
             index_seconds=self._progress.index_seconds,
             store_bytes=size,
             problems=problems,
-            notices=[*self._space_notices(counts), *(condition.degraded if condition else [])],
+            notices=[*self._space_notices(counts), *self._backfill.notices, *(condition.degraded if condition else [])],
         )
 
     def _space_notices(self, counts: Counts | None) -> list[str]:
@@ -241,7 +246,7 @@ class WorkspaceIndexer:
         ]
 
     def _current_state(self) -> WorkspaceState:
-        if self._problems:
+        if self._problems.keys() - {_Trouble.EMBEDDING}:
             return WorkspaceState.MISSING if _Trouble.MISSING in self._problems else WorkspaceState.FAILED
         if len(self._queue):
             return WorkspaceState.INDEXING
@@ -287,6 +292,7 @@ class WorkspaceIndexer:
                     nursery.start_soon(self._index_forever)
                 nursery.start_soon(self._publish_forever)
                 nursery.start_soon(self._backfill.run, self.store)
+                nursery.start_soon(self._end_with_space, nursery.cancel_scope)
                 nursery.start_soon(self._compaction.run, self.store)
         finally:
             self.ready = trio.Event()  # until the next run: what is closed must not be asked
@@ -500,9 +506,21 @@ class WorkspaceIndexer:
         """A reader met a damaged catalog: `run` ends with StoreCorrupt, so that it is built anew."""
         self._corrupt.set()
 
+    async def _end_with_space(self, running: trio.CancelScope) -> None:
+        """End `run` once chunks are to be embedded in another space: the next one opens the store in that."""
+        while self._embeddings.configured.space == self.store.space:
+            await self._embeddings.changed()
+        running.cancel()
+
     async def _watch_corruption(self) -> None:
         await self._corrupt.wait()
         raise StoreCorrupt("a reader met a damaged page")
+
+    def _embedding_trouble(self, problem: str) -> None:
+        if problem:
+            self._note(_Trouble.EMBEDDING, problem)
+        else:
+            self._clear(_Trouble.EMBEDDING)
 
     def _after_change(self) -> None:
         if self._files_settled() and self._progress.index_seconds is None:

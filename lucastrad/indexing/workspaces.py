@@ -135,18 +135,21 @@ class WorkspaceService:
         files, chunks = indexer.indexed_files, indexer.embedded_chunks
         ticket = indexer.request_scan()
         if wait:
-            async with trio.open_nursery() as nursery:
-                if progress is not None:
-                    nursery.start_soon(self._report_progress, indexer, progress)
-                nursery.start_soon(_cancel_after, running.ended, nursery.cancel_scope)
-                await indexer.settled(ticket)
-                nursery.cancel_scope.cancel()
+            await self._settled(running, ticket, progress)
         if running.ended.is_set():
             raise LucAstraError(f"{indexer.root} was removed meanwhile", code=ErrorCode.WORKSPACE_NOT_FOUND)
         report = await indexer.report()
         return IndexOutcome(
             report, indexer.indexed_files - files, indexer.embedded_chunks - chunks, trio.current_time() - started
         )
+
+    async def follow(self, path: Path, progress: ReportProgress) -> None:
+        """Tell how far the workspace of `path` has come, until everything known is searchable or cannot be made so.
+
+        Raises LucAstraError (WORKSPACE_NOT_FOUND) for a path in no workspace.
+        """
+        root = self.holding(await trio.to_thread.run_sync(_resolved, path)).root
+        await self._settled(self._running[root], 0, progress)
 
     async def remove(self, path: Path) -> str:
         """Forget a workspace and delete its store; the files themselves are not touched."""
@@ -295,6 +298,15 @@ class WorkspaceService:
                     await trio.sleep(_RESTART_SECONDS)
         finally:
             running.ended.set()
+
+    async def _settled(self, running: _Running, ticket: int, progress: ReportProgress | None) -> None:
+        """Wait for the scan with this ticket and all that follows from it, or for the workspace's removal."""
+        async with trio.open_nursery() as nursery:
+            if progress is not None:
+                nursery.start_soon(self._report_progress, running.indexer, progress)
+            nursery.start_soon(_cancel_after, running.ended, nursery.cancel_scope)
+            await running.indexer.settled(ticket)
+            nursery.cancel_scope.cancel()
 
     async def _report_progress(self, indexer: WorkspaceIndexer, progress: ReportProgress) -> None:
         while True:

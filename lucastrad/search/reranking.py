@@ -84,8 +84,10 @@ class Reranker:
         asked = Passage("", "", query.text)
         passages = [passage(hit.chunk.path, hit.chunk.symbol, hit.chunk.text) for hit in outcome.hits[:DEPTH]]
         keys = [passage_key(one) for one in passages]
+        # What is not saved keeps its place: its vector would be written to the cache.
+        saved = {key: one for hit, key, one in zip(outcome.hits, keys, passages, strict=False) if not hit.unsaved}
         deadline_ms = self._settings().rerank_deadline_ms
-        wanted = {passage_key(asked): asked} | dict(zip(keys, passages, strict=True))
+        wanted = {passage_key(asked): asked} | saved
         vectors, failure = await self._vectors(wanted, deadline_ms / 1000)
         question = vectors.get(passage_key(asked))
         cosines = [None if question is None or key not in vectors else float(vectors[key] @ question) for key in keys]
@@ -94,7 +96,9 @@ class Reranker:
         notices = [*outcome.notices]
         if failure is not None:
             notices.append(failure.message)
-        elif late := cosines.count(None):
+        elif late := sum(
+            cosine is None and not hit.unsaved for cosine, hit in zip(cosines, outcome.hits, strict=False)
+        ):
             notices.append(
                 f"{late} of the best {len(cosines)} hits could not be re-ranked within {deadline_ms:g} ms and keep"
                 " their places; the same search is complete in a moment"

@@ -15,13 +15,15 @@ import trio
 from lucastra_protocol.errors import ErrorCode, LucAstraError
 from numpy.typing import NDArray
 
-from lucastrad.embeddings.protocol import fitting
+from lucastrad.embeddings.protocol import EmbeddingFailed, fitting
 from lucastrad.embeddings.spaces import EmbeddingSpaces
 from lucastrad.indexing.analysis import passage
 from lucastrad.indexing.chunking import TEXT, language_of
 from lucastrad.indexing.indexer import WorkspaceIndexer
 from lucastrad.indexing.store import ServedVectors
 from lucastrad.indexing.workspaces import WorkspaceService
+from lucastrad.search.buffers import LiveBuffers
+from lucastrad.search.overlay import NO_OVERLAY, Found, LiveFile, Overlay, over
 from lucastrad.search.query import ParsedQuery, parse
 from lucastrad.search.ranking import Candidate, Outline, best, rank
 from lucastrad.search.reranking import Reranker
@@ -57,11 +59,13 @@ _FRESHNESS = (Freshness.FRESH, Freshness.PENDING, Freshness.STALE)
 
 @dataclass(frozen=True, slots=True)
 class _Scope:
-    """A workspace, the folder of it to search (empty: all), and the vectors that it is served from now."""
+    """A workspace, the folder of it to search (empty: all), the vectors that it is served from now, and the buffers
+    that lie over it."""
 
     indexer: WorkspaceIndexer
     folder: str
     vectors: ServedVectors
+    overlay: Overlay = NO_OVERLAY
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,11 +88,17 @@ class SearchService:
     """Finds passages: candidates of every workspace, then ranking with what is best over all of them."""
 
     def __init__(
-        self, workspaces: WorkspaceService, embeddings: EmbeddingSpaces, reranker: Reranker | None = None
+        self,
+        workspaces: WorkspaceService,
+        embeddings: EmbeddingSpaces,
+        reranker: Reranker | None = None,
+        buffers: LiveBuffers | None = None,
     ) -> None:
+        """`buffers` are what editors have not saved; None for files only."""
         self._workspaces = workspaces
         self._embeddings = embeddings
         self._reranker = reranker
+        self._buffers = buffers
         self._limiter = trio.CapacityLimiter(_MAX_CONCURRENT)
 
     async def find(self, query: SearchQuery) -> SearchOutcome:
@@ -119,7 +129,12 @@ class SearchService:
         store = await indexer.opened()
         relative = path.relative_to(indexer.root).as_posix()
         damages: list[str] = []
-        chunk = await self._guarded(indexer, damages, store.catalog.chunk_at, relative, line)
+        overlay = await self._overlay(indexer, damages)
+        live = overlay.files.get(relative)
+        if live is not None:
+            chunk = live.chunk_at(line)
+        else:
+            chunk = await self._guarded(indexer, damages, store.catalog.chunk_at, relative, line)
         if damages:
             return SearchOutcome([], indexer.freshness, damages)
         if chunk is None:
@@ -128,7 +143,10 @@ class SearchService:
                 code=ErrorCode.WORKSPACE_NOT_FOUND,
             )
         served = store.served
-        vector = await trio.to_thread.run_sync(served.index.vector, chunk.id)
+        if live is not None:
+            vector = live.vector(chunk, served.space)
+        else:
+            vector = await trio.to_thread.run_sync(served.index.vector, chunk.id)
 
         async def embed(space: VectorSpace) -> NDArray[np.float32] | None:
             embedder = self._embeddings.embedder(space)
@@ -167,10 +185,15 @@ class SearchService:
         scopes: list[_Scope] = []
         for indexer, folder in covered_folders:
             if indexer.ready.is_set():
-                scopes.append(_Scope(indexer, folder, indexer.store.served))
+                overlay = await self._overlay(indexer, notices)
+                scopes.append(_Scope(indexer, folder, indexer.store.served, overlay))
             else:
                 notices.append(f"{indexer.root} is still being opened and was left out; ask again")
-        plan = replace(plan, vectors=await _embedded(embed, {scope.vectors.space for scope in scopes}))
+        if self._embeddings.enabled:
+            spaces = {scope.vectors.space for scope in scopes}
+            plan = replace(plan, vectors=await _embedded(embed, spaces, plan.query.mode, notices))
+        elif plan.query.mode is SearchMode.VECTOR:
+            notices.append("search by meaning is off: `vector_search.enabled` turns it on")
         hits = await self._hits(plan, scopes, notices)
         if not hits and plan.languages:
             notices.extend(await self._unknown_languages(plan.languages, scopes, notices))
@@ -201,6 +224,18 @@ class SearchService:
                 nursery.start_soon(rank_one, scope, best_bm25)
         hits.sort(key=lambda hit: (-hit.score, hit.workspace, hit.chunk.path, hit.chunk.id))
         return best(plan.parsed, hits, plan.query.limit, lambda hit: (hit.workspace, hit.chunk.path))
+
+    async def _overlay(self, indexer: WorkspaceIndexer, notices: list[str]) -> Overlay:
+        """The buffers that lie over a workspace; those that its index has caught up with are forgotten."""
+        files = self._buffers.files(indexer.root) if self._buffers is not None else []
+        if self._buffers is None or not files:
+            return NO_OVERLAY
+        versions = await self._guarded(indexer, notices, indexer.store.catalog.versions, [live.path for live in files])
+        # Asked after the catalog: what that has is searchable, then.
+        settled = indexer.freshness is Freshness.FRESH
+        overlay = over(files, versions or {}, settled=settled)
+        self._buffers.forget(live for live in files if overlay.files.get(live.path) is not live)
+        return overlay
 
     async def _guarded(
         self, indexer: WorkspaceIndexer, notices: list[str], work: Callable[..., _R], *args: object
@@ -255,10 +290,23 @@ class SearchService:
         return [(indexer, folder) for indexer, found in chosen.values() for folder in _outermost(found)]
 
 
-async def _embedded(embed: _Embed, spaces: set[VectorSpace]) -> dict[VectorSpace, NDArray[np.float32]]:
-    """What is searched for in each space; those where it has no vector, or that of no word, are left out."""
-    vectors = {space: await embed(space) for space in spaces}
-    return {space: fitting(found, space) for space, found in vectors.items() if found is not None and found.any()}
+async def _embedded(
+    embed: _Embed, spaces: set[VectorSpace], mode: SearchMode, notices: list[str]
+) -> dict[VectorSpace, NDArray[np.float32]]:
+    """What is searched for in each space; those where it has no vector, or that of no word, are left out, and so, with
+    a notice, are those whose model does not answer. Raises EmbeddingFailed for the latter where only vectors count."""
+    vectors: dict[VectorSpace, NDArray[np.float32]] = {}
+    for space in spaces:
+        try:
+            found = await embed(space)
+        except EmbeddingFailed as error:
+            if mode is SearchMode.VECTOR:
+                raise
+            notices.append(f"found by keyword only: {error.message}")
+            continue
+        if found is not None and found.any():
+            vectors[space] = fitting(found, space)
+    return vectors
 
 
 def _outermost(folders: set[str]) -> list[str]:
@@ -286,21 +334,52 @@ def _first(group: ExceptionGroup[LucAstraError]) -> LucAstraError:
 
 
 def _candidates(scope: _Scope, plan: _Plan) -> list[Candidate]:
-    """What both indexes of one workspace find."""
+    """What both indexes of one workspace find, and the buffers that lie over it."""
     store, query, vector = scope.indexer.store, plan.query, plan.vectors.get(scope.vectors.space)
     within = _eligible(store.catalog, scope.folder, plan)
-    if within is not None and not within:
-        return []
-    candidates: dict[int, Candidate] = {}
-    if vector is not None:
-        for chunk, cosine in scope.vectors.index.search(vector, CANDIDATES, within, kind=plan.kind):
-            candidates[chunk] = Candidate(chunk, cosine=cosine)
-    if query.mode is not SearchMode.VECTOR:
-        for chunk, bm25 in _keyword_candidates(store.keywords, plan.parsed, within):
-            candidates.setdefault(chunk, Candidate(chunk)).bm25 = bm25
+    limit = CANDIDATES + scope.overlay.hidden_chunks
+    nearest: Found = []
+    matching: Found = []
+    if within is None or within:
+        if vector is not None:
+            nearest = scope.vectors.index.search(vector, limit, within, kind=plan.kind)
+        if query.mode is not SearchMode.VECTOR:
+            matching = _keyword_candidates(store.keywords, plan.parsed, within, limit)
+    if scope.overlay.files:
+        nearest, matching = _overlaid(scope, plan, nearest, matching)
+    candidates = {chunk: Candidate(chunk, cosine=cosine) for chunk, cosine in nearest}
+    for chunk, bm25 in matching:
+        candidates.setdefault(chunk, Candidate(chunk)).bm25 = bm25
     if plan.left_out is not None and plan.left_out[0] is scope.indexer:
         candidates.pop(plan.left_out[1], None)
     return list(candidates.values())
+
+
+def _overlaid(scope: _Scope, plan: _Plan, nearest: Found, matching: Found) -> tuple[Found, Found]:
+    """What the indexes found, with the chunks of open buffers in the place of those of their files."""
+    overlay, store, vector = scope.overlay, scope.indexer.store, plan.vectors.get(scope.vectors.space)
+    below = f"{scope.folder}/" if scope.folder else ""
+
+    def passes(live: LiveFile) -> bool:
+        return (
+            live.path.startswith(below)
+            and (not plan.languages or live.language in plan.languages)
+            and (plan.paths is None or plan.paths.match_file(live.path))
+        )
+
+    outlines = store.catalog.outlines([chunk for chunk, _ in (*nearest, *matching)])
+    hidden = {chunk for chunk, (path, *_) in outlines.items() if path in overlay.files}
+
+    def together(indexed: Found, live: Found) -> Found:
+        shown = [item for item in indexed if item[0] not in hidden] + live
+        return sorted(shown, key=lambda item: (-item[1], item[0]))[:CANDIDATES]
+
+    near = [] if vector is None else overlay.nearest(vector, scope.vectors.space, passes)
+    if plan.query.mode is SearchMode.VECTOR:
+        return together(nearest, near), []
+    terms = plan.parsed.terms
+    statistics = store.keywords.statistics([term for term, _ in terms])
+    return together(nearest, near), together(matching, overlay.matching(terms, FIELD_BOOSTS, statistics, passes))
 
 
 def _searched(scope: _Scope, plan: _Plan) -> list[Hit]:
@@ -315,30 +394,36 @@ def _best_bm25(candidates: Iterable[Candidate]) -> float:
 
 def _ranked(scope: _Scope, plan: _Plan, candidates: list[Candidate], best_bm25: float) -> list[Hit]:
     """The best of one workspace's candidates, with their texts: no more than the search can show."""
-    catalog = scope.indexer.store.catalog
-    outlines = {i: Outline(*row) for i, row in catalog.outlines([c.chunk for c in candidates]).items()}
+    catalog, overlay = scope.indexer.store.catalog, scope.overlay
+    indexed = catalog.outlines([c.chunk for c in candidates if c.chunk > 0])
+    outlines = {i: Outline(*row) for i, row in indexed.items()} | overlay.outlines()
     ranked = rank(plan.parsed, plan.query.mode, candidates, outlines, best_bm25=best_bm25)
     shown = best(plan.parsed, ranked, plan.query.limit, lambda item: item.path)
-    chunks = catalog.chunks([item.chunk for item in shown])
+    ids = [item.chunk for item in shown]
+    chunks = catalog.chunks([chunk for chunk in ids if chunk > 0]) | overlay.chunks(ids)
     root = str(scope.indexer.root)
-    return [Hit(root, chunks[item.chunk], item.score, item.components) for item in shown if item.chunk in chunks]
+    return [
+        Hit(root, chunks[item.chunk], item.score, item.components, unsaved=overlay.is_unsaved(item.chunk, item.path))
+        for item in shown
+        if item.chunk in chunks
+    ]
 
 
 def _keyword_candidates(
-    keywords: KeywordIndex, parsed: ParsedQuery, within: list[ChunkSpan] | None
+    keywords: KeywordIndex, parsed: ParsedQuery, within: list[ChunkSpan] | None, wanted: int
 ) -> list[tuple[int, float]]:
     """The best keyword matches. A filter of few spans goes to the index (two folders: a span or two); one of many is
     applied to what comes back, widened until enough of it passes."""
     if within is None or len(within) <= MOST_SPANS:
-        return keywords.search(parsed.terms, FIELD_BOOSTS, CANDIDATES, within)
-    limit = CANDIDATES
+        return keywords.search(parsed.terms, FIELD_BOOSTS, wanted, within)
+    limit = wanted
     while True:
         found = keywords.search(parsed.terms, FIELD_BOOSTS, limit)
         if not found:
             return []
         passing = covered(np.array([chunk for chunk, _ in found], np.int64), within)
-        if np.count_nonzero(passing) >= CANDIDATES or len(found) < limit:
-            return [item for item, passes in zip(found, passing, strict=True) if passes][:CANDIDATES]
+        if np.count_nonzero(passing) >= wanted or len(found) < limit:
+            return [item for item, passes in zip(found, passing, strict=True) if passes][:wanted]
         limit *= 10
 
 

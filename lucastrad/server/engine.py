@@ -27,12 +27,14 @@ from lucastra_protocol.framing import FrameError
 from lucastra_protocol.methods import METHODS
 from lucastra_protocol.types import Envelope, ResponseError
 from msgspec import UNSET
+from pygls.capabilities import get_capability
 from pygls.exceptions import JsonRpcException
 from pygls.lsp.server import LanguageServer
 from pygls.progress import Progress
 from pygls.protocol import LanguageServerProtocol, lsp_method
 
 from lucastrad.server.documents import Documents
+from lucastrad.server.trace import Trace
 
 # pygls logs parameters, and so source text, at INFO and WARNING.
 logging.getLogger("pygls").setLevel(logging.CRITICAL)
@@ -150,6 +152,7 @@ class Engine(LanguageServerProtocol):
         super().__init__(server, converter)
         self._host = host
         self.progress = _Progress(self)
+        self._tracing = Trace(self._log_to_client, lambda: self.trace)
 
     @classmethod
     def create(cls, host: Host, *, version: str, converter: cattrs.Converter) -> "Engine":
@@ -182,9 +185,17 @@ class Engine(LanguageServerProtocol):
         """
         self.fm.features.update(handlers)
 
+    def add_commands(self, commands: dict[str, Callable[[lsp.ExecuteCommandParams], Any]]) -> None:
+        """Serve `commands`, name to handler, by `workspace/executeCommand`."""
+        self.fm.commands.update(commands)
+
     def add_options(self, options: dict[str, Any]) -> None:
         """Announce `options`, method name to lsprotocol's options, in the capabilities."""
         self.fm.feature_options.update(options)
+
+    def client_can(self, capability: str) -> bool:
+        """Whether the client announced `capability`, such as `window.work_done_progress`."""
+        return self.initialized and bool(get_capability(self.client_capabilities, capability, False))
 
     def keep_documents(self) -> None:
         """Replace pygls' workspace, which `initialize` has just made, by ours."""
@@ -224,6 +235,7 @@ class Engine(LanguageServerProtocol):
             contextvars.copy_context().run(self._take_request, msg_id, envelope.method, envelope.params)
 
     def _take_request(self, msg_id: MessageId, method: str, params: Any) -> None:
+        self._tracing.request(msg_id, method)
         try:
             if msg_id in self._request_futures:
                 raise LucAstraError(
@@ -250,6 +262,7 @@ class Engine(LanguageServerProtocol):
         except LucAstraError as error:
             logger.warning("dropped %s: %s", method, type(error.__cause__).__name__)
             return
+        self._tracing.notification(method)
         self._handle_notification(method, decoded)
 
     def _take_response(self, msg_id: MessageId, envelope: Envelope) -> None:
@@ -384,6 +397,15 @@ class Engine(LanguageServerProtocol):
         """End this session only; stock pygls ends the process. The relay's exit status tells of the shutdown."""
         self._host.end()
 
+    @lsp_method(lsp.WORKSPACE_EXECUTE_COMMAND)
+    def lsp_workspace__execute_command(self, params: lsp.ExecuteCommandParams) -> Generator[Any, Any, Any]:
+        """Run a command; its handler gets all parameters, of which stock pygls leaves out the progress token."""
+        handler = self.fm.commands.get(params.command)
+        if handler is None:
+            known = ", ".join(sorted(self.fm.commands))
+            raise LucAstraError(f"unknown command {params.command!r}; known: {known}", code=ErrorCode.INVALID_PARAMS)
+        return (yield handler, (params,), None)
+
     # --- responses and outgoing ------------------------------------------------------------------
 
     def _handle_response(
@@ -425,11 +447,19 @@ class Engine(LanguageServerProtocol):
             return
         # msgspec would write lsprotocol's attrs classes itself, in snake_case.
         wire = result if isinstance(result, msgspec.Struct) else self._converter.unstructure(result)
-        self._host.send(_ENCODER.encode(_Reply(msg_id, wire)))
+        body = _ENCODER.encode(_Reply(msg_id, wire))
+        self._host.send(body)
+        self._tracing.result(msg_id, len(body))
 
     def _send_error(self, msg_id: MessageId | None, code: int, message: str, data: Any = None) -> None:
         text = message.encode("utf-8", "replace").decode()
         self._host.send(_ENCODER.encode(_Refusal(msg_id, ResponseError(code=int(code), message=text, data=data))))
+        if msg_id is not None:
+            self._tracing.error(msg_id, code, text)
+
+    def _log_to_client(self, message: str) -> None:
+        if self.initialized:
+            self.notify(lsp.WINDOW_LOG_MESSAGE, lsp.LogMessageParams(lsp.MessageType.Log, message))
 
     def _send_data(self, data: Any) -> None:
         self._host.send(_ENCODER.encode(self._converter.unstructure(data)))

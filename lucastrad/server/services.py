@@ -13,8 +13,10 @@ from lucastrad.assistant.providers import ProviderReport
 from lucastrad.completion.cursor import Cursor
 from lucastrad.conversation.service import OnChange, Said
 from lucastrad.conversation.turns import Conversation, Turn
+from lucastrad.embeddings.service import EmbeddedTexts
 from lucastrad.evaluation.report import Evaluation, EvaluationProgress
 from lucastrad.llm.protocol import Model
+from lucastrad.search.symbols import Found, Symbol
 from lucastrad.types import (
     CheckReport,
     ConfigReport,
@@ -38,6 +40,38 @@ class Searches(Protocol):
 
     async def related(self, path: Path, line: int, query: SearchQuery) -> SearchOutcome:
         """Passages like the one at 1-based `line` of `path`; `query.text` is ignored."""
+        ...
+
+
+class Editor(Protocol):
+    """The open documents of one client; paths are absolute."""
+
+    def opened(self, path: Path, text: str) -> None: ...
+
+    def changed(self, path: Path, text: str) -> None: ...
+
+    def saved(self, path: Path) -> None: ...
+
+    def closed(self, path: Path) -> None: ...
+
+    def close(self) -> None:
+        """The client left."""
+        ...
+
+
+class Buffers(Protocol):
+    """Lets searches find what editors have not saved."""
+
+    def editor(self) -> Editor: ...
+
+
+class Symbols(Protocol):
+    """Finds definitions by name."""
+
+    async def find(
+        self, query: str, folders: Sequence[Path], *, limit: int, found: Found | None = None
+    ) -> list[Symbol]:
+        """The best below `folders`, or of every workspace; `found` is given each workspace's as they are found."""
         ...
 
 
@@ -102,6 +136,22 @@ class Providers(Protocol):
         ...
 
 
+class Embeddings(Protocol):
+    """Tells of the embedding model, and embeds."""
+
+    @property
+    def space(self) -> VectorSpace:
+        """The space that chunks are embedded in now."""
+        ...
+
+    @property
+    def problems(self) -> list[str]:
+        """Why the configured model is not in use."""
+        ...
+
+    async def embed(self, texts: Sequence[str], *, queries: bool) -> EmbeddedTexts: ...
+
+
 class Workspaces(Protocol):
     """Keeps the workspaces; every `path` is absolute."""
 
@@ -110,6 +160,10 @@ class Workspaces(Protocol):
         ...
 
     async def index(self, path: Path, *, wait: bool, progress: ReportProgress | None = None) -> IndexOutcome: ...
+
+    async def follow(self, path: Path, progress: ReportProgress) -> None:
+        """Tell how far the workspace of `path` has come, until everything known is searchable or cannot be."""
+        ...
 
     async def remove(self, path: Path) -> str: ...
 
@@ -137,7 +191,16 @@ class Evaluations(Protocol):
 class Settings(Protocol):
     """Tells the configuration in force."""
 
+    @property
+    def answer_limit(self) -> int:
+        """Passages for an answer whose question names no number."""
+        ...
+
     def report(self, folder: Path | None) -> ConfigReport: ...
+
+    def search_limit(self, folders: Sequence[Path]) -> int:
+        """Hits of a search of these folders that names no number."""
+        ...
 
 
 class Checks(Protocol):
@@ -151,6 +214,8 @@ class Services:
     """Everything that a handler can reach."""
 
     search: Searches
+    buffers: Buffers
+    symbols: Symbols
     assistant: Answers
     conversations: Conversations
     completion: Completions
@@ -159,5 +224,5 @@ class Services:
     evaluations: Evaluations
     settings: Settings
     checks: Checks
-    space: VectorSpace
+    embeddings: Embeddings
     home: Path

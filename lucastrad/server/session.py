@@ -26,7 +26,8 @@ from pygls.protocol import default_converter
 from lucastrad.conversation.service import Change
 from lucastrad.server.engine import Engine, TrioFuture, place_of
 from lucastrad.server.feed import ConversationFeed
-from lucastrad.server.handlers import HANDLERS
+from lucastrad.server.handlers import COMMANDS, HANDLERS
+from lucastrad.server.handlers.configuration import EditorSettings
 from lucastrad.server.lifetime import Lifetime
 from lucastrad.server.outbox import Outbox, SlowClient
 from lucastrad.server.services import Services
@@ -64,6 +65,10 @@ class Session:
         self.lifetime = lifetime
         self.engine = Engine.create(self, version=__version__, converter=_converter())
         self.engine.add_handlers({method: partial(handler, self) for method, handler in HANDLERS.items()})
+        self.engine.add_commands({name: partial(command, self) for name, command in COMMANDS.items()})
+        self.settings = EditorSettings()
+        """What the editor's own settings say; see `handlers.configuration`."""
+        self.buffers = services.buffers.editor()
         self.completer = services.completion.completer()
         self.feed = ConversationFeed(services.conversations, self._tell)
         self.stopping = False
@@ -101,6 +106,7 @@ class Session:
                     await self._outbox.flush()
                 nursery.cancel_scope.cancel()
         finally:
+            self.buffers.close()
             self.feed.close()
             for _, work in self._notifications:
                 work.close()
@@ -205,9 +211,13 @@ class Session:
         """Queue one message body."""
         self._outbox.send(body)
 
+    async def drain(self) -> None:
+        """Return once the client has taken enough of what was sent before."""
+        await self._outbox.drain()
+
     async def notify(self, method: str, params: msgspec.Struct) -> None:
         """Send a notification once the client has taken enough of what was sent before."""
-        await self._outbox.drain()
+        await self.drain()
         self.engine.send_notification(method, params)
 
     async def _tell(self, change: Change) -> None:
@@ -220,6 +230,16 @@ class Session:
         """Show the user of an editor a warning; other clients have no place to show one."""
         if self.engine.initialized:
             self.engine.server.window_show_message(lsp.ShowMessageParams(lsp.MessageType.Warning, message))
+
+    def tell(self, message: str) -> None:
+        """Show the user of an editor a message."""
+        if self.engine.initialized:
+            self.engine.server.window_show_message(lsp.ShowMessageParams(lsp.MessageType.Info, message))
+
+    def log(self, kind: lsp.MessageType, message: str) -> None:
+        """Put a line into the editor's log of this server."""
+        if self.engine.initialized:
+            self.engine.server.window_log_message(lsp.LogMessageParams(kind, message))
 
     def run_request(self, future: TrioFuture, work: Coroutine[Any, Any, Any]) -> None:
         """Run a request's work beside that of others, as soon as one of the places is free."""
@@ -280,6 +300,12 @@ class Session:
         future = TrioFuture()
         future.add_done_callback(self._warn_of_failure)
         self.run_in_order(future, work)
+
+    def start(self, work: Coroutine[Any, Any, Any]) -> None:
+        """Run `work` beside everything else, until it or the session ends; its failure is shown as a warning."""
+        future = TrioFuture()
+        future.add_done_callback(self._warn_of_failure)
+        self._nursery_of_session().start_soon(future.run, work)
 
     def _warn_of_failure(self, future: Any) -> None:
         if future.cancelled() or (error := future.exception()) is None:

@@ -209,6 +209,34 @@ class CatalogReader:
             ).fetchone()
             return StoredChunk(*row) if row else None
 
+    def definitions(self, letters: str, *, folder: str, kinds: Collection[str], limit: int) -> list[tuple[int, str]]:
+        """(id, symbol) of chunks of `kinds` below `folder` whose symbol has `letters` in this order, others between.
+
+        Case counts for letters outside ASCII only. The likeliest `limit`: symbols with a part that begins with
+        `letters` first, then those that hold them unbroken; short ones first.
+        """
+        whole, loose = _like(letters), "".join(f"%{_like(letter)}" for letter in letters)
+        matches, marks = "c.symbol LIKE ? ESCAPE '\\'", ",".join("?" * len(kinds))
+        below, bounds = _below(folder)
+        with self._reader() as reader:
+            return reader.execute(
+                f"SELECT c.id, c.symbol FROM chunks c WHERE {matches} AND c.kind IN ({marks}){below}"
+                f" ORDER BY CASE WHEN {matches} OR {matches} THEN 0 WHEN {matches} THEN 1 ELSE 2 END,"
+                " length(c.symbol), c.id LIMIT ?",
+                (f"{loose}%", *kinds, *bounds, f"{whole}%", f"%.{whole}%", f"%{whole}%", limit),
+            ).fetchall()
+
+    def containing(self, letters: str, *, folder: str, kinds: Collection[str], limit: int) -> list[StoredChunk]:
+        """At most `limit` chunks of `kinds` below `folder` whose text has `letters`; case as in `definitions`."""
+        marks = ",".join("?" * len(kinds))
+        below, bounds = _below(folder)
+        with self._reader() as reader:
+            rows = reader.execute(
+                f"SELECT {_CHUNK_COLUMNS} WHERE c.kind IN ({marks}) AND t.text LIKE ? ESCAPE '\\'{below} LIMIT ?",
+                (*kinds, f"%{_like(letters)}%", *bounds, limit),
+            )
+            return [StoredChunk(*row) for row in rows]
+
     def known_file(self, path: str) -> KnownFile | None:
         """One file's entry."""
         with self._reader() as reader:
@@ -226,6 +254,17 @@ class CatalogReader:
                 paths,
             )
             return dict(rows.fetchall())
+
+    def versions(self, paths: Collection[str]) -> dict[str, tuple[bytes, int]]:
+        """(content hash, number of chunks) of those of `paths` that are indexed."""
+        with self._reader() as reader:
+            marks = ",".join("?" * len(paths))
+            rows = reader.execute(
+                "SELECT path, hash, last_chunk - first_chunk + 1 FROM files"
+                f" WHERE state='indexed' AND path IN ({marks})",
+                list(paths),
+            )
+            return {path: (content_hash, chunks) for path, content_hash, chunks in rows}
 
     def spans(self, folder: str = "", languages: Collection[str] = ()) -> list[tuple[str, ChunkSpan]]:
         """(path, chunk ids) of every file with chunks, by ascending id: below `folder`, in one of `languages`."""
@@ -541,6 +580,18 @@ class Catalog(CatalogReader):
         with self._write_lock:
             super().close()
             self._writer.close()
+
+
+def _like(letters: str) -> str:
+    """`letters` as they stand in a pattern of LIKE."""
+    return "".join(f"\\{letter}" if letter in "%_\\" else letter for letter in letters)
+
+
+def _below(folder: str) -> tuple[str, list[str]]:
+    """The condition on chunks `c` that their files are below `folder` (none for ""), and its values."""
+    if not folder:
+        return "", []
+    return " AND c.file IN (SELECT id FROM files WHERE path >= ? AND path < ?)", [f"{folder}/", f"{folder}0"]
 
 
 def _other_version(version: int) -> str:

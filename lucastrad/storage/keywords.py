@@ -11,7 +11,7 @@ import mmap
 import shutil
 import threading
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from enum import StrEnum
@@ -19,6 +19,7 @@ from pathlib import Path
 
 import tantivy
 
+from lucastrad.storage.bm25 import FieldStatistics, counts_of
 from lucastrad.storage.catalog import ChunkSpan
 from lucastrad.storage.fs import ensure_private_folder, publish
 from lucastrad.storage.sqlite import StoreUnavailable
@@ -34,6 +35,8 @@ _FOOTER_MAGIC = 1337
 
 MOST_SPANS = 64
 """Of a search within some chunks: each costs a look at the column of ids."""
+_BEGINNINGS = (*"setaiorn", "")
+"""How terms begin, the likeliest first; in the end, in any way."""
 
 
 class Field(StrEnum):
@@ -69,6 +72,8 @@ class KeywordIndex:
         self.behind = False
         """What was added does not follow on what is committed: replay from `reached`, after `begin_replay`."""
         self._writer: tantivy.IndexWriter | None = None
+        self._lengths: dict[Field, tuple[int, float]] = {}
+        """(documents, average length) of each field, at the commit that is searchable."""
         with _as_unavailable():
             self._index = _read_by_hand(self._open_verified() or self._create())
 
@@ -108,6 +113,7 @@ class KeywordIndex:
                 raise StoreUnavailable("the keyword index has lost what was added; it is replayed from the catalog")
             writer.commit()
             self._index.reload()
+            self._lengths = {}
             state = {"format": _FORMAT, "seq": seq, "crc": _state_crc(seq)}
             publish(self._folder / "state.json", json.dumps(state).encode())
             self.reached = seq
@@ -116,6 +122,7 @@ class KeywordIndex:
         """Empty the index: the caller replays the catalog from 0."""
         with self._lock, _as_unavailable():
             self._writer = None
+            self._lengths = {}
             self._index = _read_by_hand(self._create())
 
     def close(self) -> None:
@@ -168,6 +175,28 @@ class KeywordIndex:
         hits = searcher.search(query, limit, count=False).hits
         ids = searcher.fast_field_values("chunk", [address for _, address in hits])
         return [(int(chunk or 0), float(score)) for chunk, (score, _) in zip(ids, hits, strict=True)]
+
+    def statistics(self, terms: Collection[str]) -> dict[Field, FieldStatistics]:
+        """What BM25 is made of for these terms, so that it can be counted for chunks that are not in the index."""
+        searcher, lengths = self._index.searcher(), self._lengths
+        found = {}
+        for field in Field:
+            if field not in lengths:
+                lengths[field] = self._measured(searcher, field)
+            frequencies = {term: searcher.doc_freq(field.value, term) for term in terms}
+            found[field] = FieldStatistics(*lengths[field], frequencies)
+        return found
+
+    def _measured(self, searcher: "tantivy.Searcher", field: Field) -> tuple[int, float]:
+        """(documents, average length) of a field: tantivy tells them only where it explains the score of some term."""
+        # A letter at a time: a walk over all the terms of a large index takes tens of milliseconds.
+        for prefix in _BEGINNINGS:
+            for term, _ in searcher.terms_with_prefix(field.value, prefix, limit=1):
+                query = tantivy.Query.term_query(self._schema, field.value, term, index_option="freq")
+                for _, address in searcher.search(query, 1, count=False).hits:
+                    if counts := counts_of(query.explain(searcher, address).to_json()):
+                        return counts
+        return int(searcher.num_docs), 0.0
 
     def _among(self, spans: Sequence[ChunkSpan]) -> "tantivy.Query":
         """Adds nothing to a score."""

@@ -89,7 +89,7 @@ def read_file(
     text = decode(content)
     if text is None:
         return Skipped(path, BINARY, len(content), None if racy else info)
-    if reason := _content_reason(content, rules, wanted=wanted):
+    if reason := content_reason(content, rules, wanted=wanted):
         return Skipped(path, reason, len(content), None if racy else info)
     digest = hashlib.blake2b(content, digest_size=HASH_BYTES).digest()
     return ReadFile(path, content, text, info, digest, racy)
@@ -128,7 +128,8 @@ def _decode_strictly(content: bytes, encoding: str) -> str | None:
     return None if "\0" in text else text
 
 
-def _content_reason(content: bytes, rules: ScanRules, *, wanted: bool) -> str | None:
+def content_reason(content: bytes, rules: ScanRules, *, wanted: bool) -> str | None:
+    """Why a file with these bytes is not indexed; None if nothing in them speaks against it."""
     if not content:
         return EMPTY
     if reason := secret_content(content):

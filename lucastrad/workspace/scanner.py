@@ -7,6 +7,7 @@ Everything here is synchronous and meant for a worker process.
 
 import os
 import stat
+from collections import deque
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
@@ -30,6 +31,7 @@ from lucastrad.workspace.secrets import secret_file
 
 EMPTY = "empty"
 NOT_REGULAR = "not a regular file"
+NO_FOLDER = "its folder is not there"
 SYMBOLIC_LINK = "symbolic link"
 NOT_UTF8 = "name is not UTF-8"
 OTHER_WORKSPACE = "a workspace of its own"
@@ -118,6 +120,15 @@ def check(
     decides about its neighbours, for all that depends on it. Raises OSError when the root is gone.
     """
     return _Walk(root, rules, nested_roots).verdicts(_widen(paths))
+
+
+def judge(root: str, rules: ScanRules, path: str) -> Skipped | bool:
+    """Why a file at `path` would be skipped whatever it held; else whether it is wanted (see `Candidate`).
+
+    For a text that is to stand in its place: the file may be missing, empty or too large. Raises OSError when the root
+    is gone.
+    """
+    return _Walk(root, rules, frozenset()).named(path)
 
 
 def _widen(paths: Iterable[str]) -> Iterator[str]:
@@ -228,6 +239,27 @@ class _Walk:
             finally:
                 os.close(opened.fd)
 
+    def named(self, path: str) -> Skipped | bool:
+        """What the place and the name of a file decide."""
+        folder, names = self._top, deque(path.split("/"))
+        while True:
+            opened = self._enter(folder)
+            if opened is None or isinstance(opened, Skipped):
+                return opened or Skipped(path, NO_FOLDER)
+            try:
+                name = names.popleft()
+                entry = opened.entries.get(name)
+                if not names:
+                    if entry is not None and not entry.is_file(follow_symlinks=False):
+                        return Skipped(path, NOT_REGULAR)
+                    return self._judge_name(opened, name, path, 0)
+                verdict = None if entry is None else self._judge(opened, entry)
+            finally:
+                os.close(opened.fd)
+            if not isinstance(verdict, _Folder):
+                return verdict if isinstance(verdict, Skipped) else Skipped(path, NO_FOLDER)
+            folder = verdict
+
     def _enter(self, folder: _Folder) -> _Open | Skipped | None:
         """Open and list a folder; None if it is gone. OSError for the root."""
         path = f"{self._root}/{folder.path}" if folder.path else self._root
@@ -295,6 +327,17 @@ class _Walk:
         if not stat.S_ISREG(info.st_mode):
             return Skipped(path, SYMBOLIC_LINK if stat.S_ISLNK(info.st_mode) else NOT_REGULAR)
         size = info.st_size
+        wanted = self._judge_name(folder, name, path, size)
+        if isinstance(wanted, Skipped):
+            return wanted
+        if size == 0:
+            return Skipped(path, EMPTY, 0)
+        if size > self._rules.max_file_bytes:
+            return Skipped(path, self._too_large, size)
+        return Candidate(path, Stat.of(info), wanted)
+
+    def _judge_name(self, folder: _Open, name: str, path: str, size: int) -> Skipped | bool:
+        """Why a file called so is skipped; else whether it is wanted."""
         if name in defaults.VERSION_CONTROL_NAMES:  # `.git` of a linked work tree or a submodule
             return Skipped(path, defaults.VERSION_CONTROL, size)
         if reason := secret_file(name):
@@ -306,11 +349,7 @@ class _Walk:
             wanted = rule.tier is not Tier.GIT
         if not wanted and (reason := self._default_reason(name)):
             return Skipped(path, reason, size)
-        if size == 0:
-            return Skipped(path, EMPTY, 0)
-        if size > self._rules.max_file_bytes:
-            return Skipped(path, self._too_large, size)
-        return Candidate(path, Stat.of(info), wanted)
+        return wanted
 
     def _default_reason(self, name: str) -> str | None:
         reason = defaults.file_reason(name) or generated.name_reason(name)

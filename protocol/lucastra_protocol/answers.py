@@ -142,7 +142,7 @@ class SendParams(Wire, frozen=True):
     """Answer from passages of the workspaces, and cite them; false asks the model alone."""
     provider: ProviderChoice | None = None
     """`NAME` or `NAME/MODEL`, for this turn; null for the configured one."""
-    limit: Limit = 5
+    limit: Limit | None = None
     workspaces: list[str] = []
     paths: list[str] = []
     languages: list[str] = []
@@ -249,6 +249,22 @@ class CompleteResult(Wire, frozen=True):
     notices: list[str] = []
 
 
+class EmbedParams(Wire, frozen=True):
+    """Texts for the embedding model that searches use."""
+
+    texts: Annotated[list[Text], Meta(min_length=1, max_length=100)]
+    kind: Literal["passage", "query"] = "passage"
+    """Models tell what is searched from what is searched for."""
+
+
+class EmbedResult(Wire, frozen=True):
+    vectors: list[list[float]]
+    """One of length 1 for each text, in their order; all zeros for a text without a word."""
+    provider: str
+    model: str
+    dimensions: int
+
+
 class ModelsParams(Wire, frozen=True):
     provider: ProviderChoice | None = None
     """Of this provider only; null for every configured one."""
@@ -321,11 +337,12 @@ FORK = Method(f"{_PREFIX}/fork", ForkParams, Conversation, "Go on from a turn in
 EXPORT = Method(f"{_PREFIX}/export", ExportParams, ExportResult, "A whole conversation as Markdown or JSON.")
 FOLLOW = Method(f"{_PREFIX}/follow", FollowParams, Empty, "Be told of a conversation's changes, or no longer.")
 COMPLETE = Method("lucastra/complete", CompleteParams, CompleteResult, "One prompt to a model.", EVENTS[1:])
+EMBED = Method("lucastra/embed", EmbedParams, EmbedResult, "Vectors of texts.")
 MODELS = Method("lucastra/models", ModelsParams, ModelsResult, "List the models of the providers.")
 PROVIDERS = Method("lucastra/providers", ProvidersParams, ProvidersResult, "List the providers, and ask how they are.")
 
 METHODS: tuple[Method, ...] = (
-    START, SEND, HISTORY, LIST, RENAME, DELETE, FORK, EXPORT, FOLLOW, COMPLETE, MODELS, PROVIDERS,
+    START, SEND, HISTORY, LIST, RENAME, DELETE, FORK, EXPORT, FOLLOW, COMPLETE, EMBED, MODELS, PROVIDERS,
 )  # fmt: skip
 
 

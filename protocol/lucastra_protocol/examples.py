@@ -267,6 +267,12 @@ EXAMPLES: Mapping[str, tuple[Wire, Wire]] = {
             usage=types.TokenUsage(input_tokens=12, output_tokens=4),
         ),
     ),
+    answers.EMBED.name: (
+        answers.EmbedParams(texts=["where is the cache chosen?"], kind="query"),
+        answers.EmbedResult(
+            vectors=[[0.12, -0.05, 0.31, 0.94]], provider="openai", model="text-embedding-3-small", dimensions=4
+        ),
+    ),
     answers.MODELS.name: (
         answers.ModelsParams(provider="ollama"),
         answers.ModelsResult(models=[answers.ModelInfo(provider="ollama", id="llama3.2:latest")]),
@@ -321,6 +327,7 @@ ERRORS: Mapping[str, tuple[ErrorCode, ...]] = {
     answers.EXPORT.name: (*_PARAMS, *_STORE, ErrorCode.CONVERSATION_NOT_FOUND),
     answers.FOLLOW.name: (*_PARAMS, *_STORE, ErrorCode.CONVERSATION_NOT_FOUND),
     answers.COMPLETE.name: (*_PARAMS, *_MODEL),
+    answers.EMBED.name: (*_PARAMS, ErrorCode.PROVIDER_FAILED, ErrorCode.SPACE_MISMATCH, ErrorCode.REQUEST_FAILED),
     answers.MODELS.name: (*_PARAMS, *_MODEL),
     answers.PROVIDERS.name: (*_PARAMS,),
 }

@@ -1,6 +1,7 @@
 """Write what is derived from the contract: `python -m lucastra_protocol.generate`, from a source checkout.
 
-protocol/schema/methods.schema.json is written whole; in protocol/README.md the part between the markers is.
+protocol/schema/methods.schema.json and the editors' types are written whole; in protocol/README.md the part between the
+markers is.
 """
 
 import json
@@ -10,24 +11,28 @@ from typing import Any
 
 import msgspec
 
-from lucastra_protocol import answers, errors, types
+from lucastra_protocol import answers, errors, lua, types, typescript
 from lucastra_protocol.docstrings import attribute_docstrings, describe
 from lucastra_protocol.errors import ErrorCode
 from lucastra_protocol.examples import ERRORS, EXAMPLES
 from lucastra_protocol.methods import METHODS, NOTIFICATIONS, Method, Notification
+from lucastra_protocol.schema_text import default, limits, reference_name
 from lucastra_protocol.version import PROTOCOL_VERSION
 
 FOLDER = Path(__file__).parents[1]
 SCHEMA = FOLDER / "schema" / "methods.schema.json"
 README = FOLDER / "README.md"
+EDITORS = FOLDER.parent / "editor-extensions"
+TYPESCRIPT = EDITORS / "vscode" / "src" / "protocol.ts"
+LUA = EDITORS / "nvim" / "lua" / "lucastra" / "protocol.lua"
 BEGIN = "<!-- begin: written by `python -m lucastra_protocol.generate` -->"
 END = "<!-- end -->"
 
 
-def render_schema() -> str:
-    """The JSON Schema (2020-12) of every method's params and result, as the file's text."""
+def schema_document() -> dict[str, Any]:
+    """The JSON Schema (2020-12) of every method's params and result; the editors' types are rendered from it."""
     components = _components()
-    document = {
+    return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "LucAstra methods",
         "description": "Params and result of every lucastra/* request, under `methods`; what the daemon sends unasked, "
@@ -49,7 +54,17 @@ def render_schema() -> str:
         "errors": {code.name: {"code": int(code), "description": text} for code, text in _error_texts()},
         "$defs": dict(sorted(components.items())),
     }
-    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+
+
+def render_all() -> dict[Path, str]:
+    """Every generated file and the text that it must hold; the README keeps what is not between the markers."""
+    document = schema_document()
+    return {
+        SCHEMA: json.dumps(document, indent=2, ensure_ascii=False) + "\n",
+        README: render_readme(README.read_text(encoding="utf-8")),
+        TYPESCRIPT: typescript.render(document),
+        LUA: lua.render(document),
+    }
 
 
 def render_readme(current: str) -> str:
@@ -158,32 +173,32 @@ def _fields(title: str, component: dict[str, Any]) -> Iterator[str]:
     yield f"| {title.lower()} | type | default | |"
     yield "| --- | --- | --- | --- |"
     for name, schema in properties.items():
-        default = f"`{_json(schema['default'])}`" if "default" in schema else "required"
-        yield f"| `{name}` | {_type(schema)} | {default} | {schema.get('description', '')} |"
+        value = default(schema)
+        shown = "required" if value is None else f"`{value}`"
+        yield f"| `{name}` | {_type(schema)} | {shown} | {schema.get('description', '')} |"
     yield ""
 
 
 def _type(schema: dict[str, Any]) -> str:
     match schema:
-        case {"$ref": reference}:
-            return f"`{reference.rpartition('/')[2]}`"
+        case {"$ref": _}:
+            return f"`{reference_name(schema)}`"
         case {"anyOf": options}:
             return " or ".join(_type(option) for option in options)
         case {"enum": values}:
             return ", ".join(f"`{value}`" for value in values)
         case {"type": "array", "items": items}:
-            return f"list of {_type(items)}"
+            bounds = limits(schema)
+            return f"list of {_type(items)}" + (f" ({bounds})" if bounds else "")
         case {"type": "object", "additionalProperties": dict(values)}:
             return f"object of {_type(values)}"
         case {"type": kind}:
-            low, high = schema.get("minimum"), schema.get("maximum")
-            limits = f" {low}…{high}" if high is not None else f" from {low}" if low is not None else ""
-            return f"{kind}{limits}"
+            return f"{kind} {limits(schema)}".rstrip()
         case _:
             return "any"
 
 
 if __name__ == "__main__":
-    SCHEMA.parent.mkdir(exist_ok=True)
-    SCHEMA.write_text(render_schema(), encoding="utf-8")
-    README.write_text(render_readme(README.read_text(encoding="utf-8")), encoding="utf-8")
+    for path, text in render_all().items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")

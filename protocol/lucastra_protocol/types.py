@@ -76,7 +76,8 @@ Freshness = Literal["fresh", "stale", "pending"]
 class SearchParams(Wire, frozen=True):
     query: Query
     mode: SearchMode = "hybrid"
-    limit: Limit = 10
+    limit: Limit | None = None
+    """null for `search.limit` of the configuration, which is 10."""
     workspaces: list[str] = []
     """Folders (paths or file URIs) to search; empty: every workspace. A folder inside a workspace
     restricts the search to that folder."""
@@ -103,6 +104,9 @@ class Hit(Wire, frozen=True):
     kind: str = ""
     components: dict[str, float] = {}
     """What the score is made of; filled when `explain` was set."""
+    unsaved: bool = False
+    """The passage stands in a document that an editor has open and has not saved; `range` and `content` are of that
+    document, and the file holds another text there, or none."""
 
 
 class SearchResult(Wire, frozen=True):
@@ -121,7 +125,8 @@ class RelatedParams(Wire, frozen=True):
     """An absolute path or file URI."""
     line: Annotated[int, Meta(ge=0)] = 0
     """0-based."""
-    limit: Limit = 10
+    limit: Limit | None = None
+    """null for `search.limit` of the configuration, which is 10."""
     workspaces: list[str] = []
     paths: list[str] = []
     languages: list[str] = []
@@ -139,8 +144,8 @@ FinishReason = Literal["stop", "length", "filtered"]
 
 class AskParams(Wire, frozen=True):
     question: Query
-    limit: Limit = 5
-    """Passages to answer from."""
+    limit: Limit | None = None
+    """Passages to answer from; null for `vector_search.top_k` of the configuration, which is 5."""
     workspaces: list[str] = []
     paths: list[str] = []
     languages: list[str] = []
@@ -166,7 +171,7 @@ class Citation(Wire, frozen=True):
 
 
 class AskResult(Wire, frozen=True):
-    """An answer with numbered citations; `answer` is None when no provider is configured."""
+    """An answer with numbered citations; `answer` is null when no provider is configured."""
 
     citations: list[Citation] = []
     """What the answer cites; without a provider, all passages."""
@@ -327,10 +332,10 @@ class QuestionGroup(Wire, frozen=True):
     modes: list[ModeScore]
     """Keyword, vector, hybrid."""
     relevance: float | None = None
-    """Semantic relevance against the keyword baseline: NDCG@10 of hybrid over that of keyword search; None where
+    """Semantic relevance against the keyword baseline: NDCG@10 of hybrid over that of keyword search; null where
     keyword search finds nothing."""
     at_least_as_good: float | None = None
-    """Share of `answered` where hybrid search is not worse than keyword search; None where nothing is answered."""
+    """Share of `answered` where hybrid search is not worse than keyword search; null where nothing is answered."""
     answered: int = 0
     """Questions that hybrid or keyword search finds an answer to."""
 
@@ -387,7 +392,7 @@ class StatusResult(Wire, frozen=True):
     clients: int
     embeddings: ModelStatus
     provider: str | None = None
-    """The language-model provider that answers `ask`; None when none is configured."""
+    """The language-model provider that answers `ask`; null when none is configured."""
     workspaces: list[WorkspaceStatus] = []
     problems: list[str] = []
 

@@ -3,7 +3,9 @@
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import trio
 from lucastra_protocol.errors import ErrorCode, LucAstraError
 from scripted_provider import ScriptedProviders
@@ -13,6 +15,7 @@ from lucastrad.assistant.providers import ProviderService
 from lucastrad.completion.service import CompletionService
 from lucastrad.config.schema import Config
 from lucastrad.conversation.service import ConversationService
+from lucastrad.embeddings.service import EmbeddedTexts
 from lucastrad.evaluation.report import (
     Advice,
     Asked,
@@ -23,6 +26,7 @@ from lucastrad.evaluation.report import (
     Source,
     Topic,
 )
+from lucastrad.search.symbols import Found, Symbol
 from lucastrad.server.services import Answers, ReportProgress, Services
 from lucastrad.types import (
     CheckReport,
@@ -82,6 +86,51 @@ class FakeSearches:
         return await self.find(query)
 
 
+def symbol(name: str = "load_config", *, line: int = 3, before: str = "def ", **changes: Any) -> Symbol:
+    values = {"workspace": "/projects/project", "path": "src/config.py", "container": "", "kind": "function"} | changes
+    return Symbol(name=name, line=line, before=before, rank=(0,), **values)
+
+
+class FakeSymbols:
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, list[Path], int]] = []
+        self.parts = [[symbol()]]
+
+    async def find(
+        self, query: str, folders: Sequence[Path], *, limit: int, found: Found | None = None
+    ) -> list[Symbol]:
+        self.asked.append((query, list(folders), limit))
+        for part in self.parts:
+            if found is not None:
+                await found(part)
+        return [one for part in self.parts for one in part]
+
+
+class FakeBuffers:
+    """One client's at a time; what it told, in order."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[str, ...]] = []
+
+    def editor(self) -> "FakeBuffers":
+        return self
+
+    def opened(self, path: Path, text: str) -> None:
+        self.told.append(("opened", str(path), text))
+
+    def changed(self, path: Path, text: str) -> None:
+        self.told.append(("changed", str(path), text))
+
+    def saved(self, path: Path) -> None:
+        self.told.append(("saved", str(path)))
+
+    def closed(self, path: Path) -> None:
+        self.told.append(("closed", str(path)))
+
+    def close(self) -> None:
+        self.told.append(("left",))
+
+
 class FakeAnswers:
     async def answer(self, question: Question, emit: Emit) -> Answer:
         cited = (Citation(1, hit(1)), Citation(2, hit(2)))
@@ -95,6 +144,7 @@ def report(root: str = "/projects/project", state: WorkspaceState = WorkspaceSta
 class FakeWorkspaces:
     def __init__(self) -> None:
         self.attached: list[Path] = []
+        self.followed: list[Path] = []
         self.read_places: list[tuple[Path, int, int]] = []
         self.refused: set[Path] = set()
         self.progress: list[IndexProgress] = []
@@ -113,6 +163,13 @@ class FakeWorkspaces:
         if self.gate is not None:
             await self.gate.wait()
         return IndexOutcome(report(str(path)), indexed_files=3, embedded_chunks=9, elapsed_seconds=0.5)
+
+    async def follow(self, path: Path, progress: ReportProgress) -> None:
+        self.followed.append(path)
+        for step in self.progress:
+            await progress(step)
+        if self.gate is not None:
+            await self.gate.wait()
 
     async def remove(self, path: Path) -> str:
         return str(path)
@@ -162,8 +219,22 @@ class FakeEvaluations:
 
 
 class FakeSettings:
+    answer_limit = 5
+
     def report(self, folder: Path | None) -> ConfigReport:
         return ConfigReport({"folder": str(folder)}, {"llm.model": "user"}, ["one problem"])
+
+    def search_limit(self, folders: Sequence[Path]) -> int:
+        return 10
+
+
+class FakeEmbeddings:
+    space = VectorSpace("local", "fake", 4)
+    problems: Sequence[str] = ()
+
+    async def embed(self, texts: Sequence[str], *, queries: bool) -> EmbeddedTexts:
+        rows = [[float(queries), 0.0, 0.0, float(len(text))] for text in texts]
+        return EmbeddedTexts(np.array(rows, np.float32), self.space)
 
 
 class FakeChecks:
@@ -176,18 +247,23 @@ class Fakes:
     """The fakes behind one Services, for tests to steer and look at."""
 
     search: FakeSearches = field(default_factory=FakeSearches)
+    buffers: FakeBuffers = field(default_factory=FakeBuffers)
+    symbols: FakeSymbols = field(default_factory=FakeSymbols)
     workspaces: FakeWorkspaces = field(default_factory=FakeWorkspaces)
     assistant: Answers = field(default_factory=FakeAnswers)
     providers: ScriptedProviders = field(default_factory=ScriptedProviders)
     config: Config = field(default_factory=Config)
     evaluations: FakeEvaluations = field(default_factory=FakeEvaluations)
+    home: Path = Path("/home/me/.lucastra")
 
     def __post_init__(self) -> None:
         self.conversations = ConversationService(None, self.assistant, budget_tokens=lambda: 8000)
 
-    def services(self, home: Path = Path("/home/me/.lucastra")) -> Services:
+    def services(self) -> Services:
         return Services(
             search=self.search,
+            buffers=self.buffers,
+            symbols=self.symbols,
             assistant=self.assistant,
             conversations=self.conversations,
             completion=CompletionService(self.providers, self.search, lambda: self.config.completion),
@@ -196,6 +272,6 @@ class Fakes:
             evaluations=self.evaluations,
             settings=FakeSettings(),
             checks=FakeChecks(),
-            space=VectorSpace("local", "fake", 4),
-            home=home,
+            embeddings=FakeEmbeddings(),
+            home=self.home,
         )

@@ -111,6 +111,33 @@ async def test_the_next_request_ends_the_one_before_and_both_are_answered() -> N
         assert (provider.cancelled_fills, provider.open_fills) == (1, 0)
 
 
+async def test_what_was_written_for_a_buffer_that_has_changed_is_not_offered() -> None:
+    provider = FillingProvider(fill="load()", gate=trio.Event())
+    async with serving(fakes_with(provider)) as (peer, _):
+        await peer.initialize()
+        await opened(peer, "x = ")
+        msg_id = await peer.start("textDocument/inlineCompletion", request(0, 4))
+        await provider.waiting.wait()
+        await typed(peer, 0, 0, "y = 1\n")
+        assert provider.gate is not None
+        await peer.ask("lucastra/status")
+        provider.gate.set()
+        assert (await peer.reply(msg_id))["error"]["code"] == -32801
+
+
+@pytest.mark.parametrize(
+    ("settings", "offers"),
+    [({"enabled": False}, (0, 0)), ({"automatic": False}, (1, 0)), ({}, (1, 1))],
+)
+async def test_an_editor_can_do_without_completions(settings: dict[str, bool], offers: tuple[int, int]) -> None:
+    async with serving(fakes_with(FillingProvider(fill="1"))) as (peer, _):
+        await peer.initialize()
+        await opened(peer, "x = ")
+        await peer.notify("workspace/didChangeConfiguration", {"settings": {"lucastra": {"completion": settings}}})
+        assert len(await offered(peer, 0, 4, trigger=INVOKED)) == offers[0]
+        assert len(await offered(peer, 0, 4, trigger=AUTOMATIC)) == offers[1]
+
+
 async def test_a_cancelled_request_frees_the_provider() -> None:
     provider = FillingProvider(gate=trio.Event())
     async with serving(fakes_with(provider)) as (peer, _):

@@ -150,7 +150,7 @@ async def test_cancelling_a_builtin_cancels_the_handler_inside() -> None:
     """Stock pygls answers -32800 to a cancelled executeCommand and lets the command run on."""
     events: list[str] = []
 
-    async def command() -> None:
+    async def command(params: lsp.ExecuteCommandParams) -> None:
         events.append("began")
         try:
             await trio.sleep_forever()
@@ -159,7 +159,7 @@ async def test_cancelling_a_builtin_cancels_the_handler_inside() -> None:
 
     async with serving() as (peer, session):
         await peer.initialize()
-        session.engine.fm.command("slow")(command)
+        session.engine.add_commands({"slow": command})
         msg_id = await peer.start("workspace/executeCommand", {"command": "slow"})
         await trio.testing.wait_all_tasks_blocked()
         await peer.notify("$/cancelRequest", {"id": msg_id})

@@ -90,6 +90,23 @@ async def test_ask_numbers_its_citations() -> None:
     assert result["notices"] == ["no provider is configured"]
 
 
+async def test_how_many_passages_are_shown_is_configured_where_a_request_leaves_it_open() -> None:
+    fakes = Fakes()
+    async with serving(fakes) as (peer, _):
+        for params in ({"query": "x"}, {"query": "x", "limit": 3}):
+            await peer.ask("lucastra/search", params)
+        await peer.ask("lucastra/related", {"path": "/projects/project/a.py"})
+    assert [query.limit for query in fakes.search.queries] == [10, 3, 10]
+
+
+@pytest.mark.parametrize(("kind", "first"), [("query", 1.0), ("passage", 0.0)])
+async def test_texts_are_embedded_as_passages_or_as_questions(kind: str, first: float) -> None:
+    async with serving() as (peer, _):
+        result = await peer.ask("lucastra/embed", {"texts": ["a", "bcd"], "kind": kind})
+        assert result["vectors"] == [[first, 0, 0, 1], [first, 0, 0, 3]]
+        assert (result["provider"], result["model"], result["dimensions"]) == ("local", "fake", 4)
+
+
 async def test_daemon_methods_answer() -> None:
     async with serving() as (peer, _):
         status = await peer.ask("lucastra/status", {})

@@ -4,7 +4,7 @@ import json
 
 import msgspec
 import pytest
-from lucastra_protocol import generate
+from lucastra_protocol import generate, lua, typescript
 from lucastra_protocol.errors import ErrorCode
 from lucastra_protocol.examples import ERRORS, EXAMPLES
 from lucastra_protocol.methods import METHODS, Method
@@ -18,14 +18,31 @@ def test_config_schema_is_current() -> None:
     assert current == schema_json.render(), "run `python -m lucastrad.config.schema_json`"
 
 
-def test_methods_schema_is_current() -> None:
-    current = generate.SCHEMA.read_text(encoding="utf-8")
-    assert current == generate.render_schema(), "run `python -m lucastra_protocol.generate`"
+@pytest.mark.parametrize("name", ["methods.schema.json", "README.md", "protocol.ts", "protocol.lua"])
+def test_what_is_derived_from_the_contract_is_current(name: str) -> None:
+    path, text = next((path, text) for path, text in generate.render_all().items() if path.name == name)
+    if path.is_relative_to(generate.EDITORS) and not generate.EDITORS.is_dir():
+        pytest.skip("a source distribution leaves the editors' extensions out")
+    assert path.read_text(encoding="utf-8") == text, "run `python -m lucastra_protocol.generate`"
 
 
-def test_readme_is_current() -> None:
-    current = generate.README.read_text(encoding="utf-8")
-    assert current == generate.render_readme(current), "run `python -m lucastra_protocol.generate`"
+def test_no_generated_file_escapes_the_test_above() -> None:
+    assert len(generate.render_all()) == 4
+
+
+@pytest.mark.parametrize("method", METHODS, ids=lambda method: method.name)
+def test_editors_know_every_method_and_what_it_takes(method: Method) -> None:
+    document = generate.schema_document()
+    params, result = method.params.__name__, method.result.__name__
+    assert f'"{method.name}": {{\n    params: {params};\n    result: {result};' in typescript.render(document)
+    assert f'= "{method.name}",' in lua.render(document)
+
+
+def test_a_field_that_may_be_left_out_is_optional_and_tells_its_default() -> None:
+    document = generate.schema_document()
+    assert '  /** @default "hybrid" */\n  mode?: "hybrid" | "keyword" | "vector";' in typescript.render(document)
+    assert '---@field mode? "hybrid"|"keyword"|"vector" Default: `"hybrid"`.' in lua.render(document)
+    assert "---@field provider? string `NAME` or" in lua.render(document)
 
 
 def test_every_method_has_an_example_and_its_errors() -> None:
@@ -41,7 +58,7 @@ def test_examples_are_of_the_methods_own_types_and_survive_the_wire(method: Meth
 
 
 def test_every_error_code_is_documented() -> None:
-    documented = json.loads(generate.render_schema())["errors"]
+    documented = generate.schema_document()["errors"]
     assert {name: entry["code"] for name, entry in documented.items()} == {code.name: int(code) for code in ErrorCode}
     assert all(entry["description"] for entry in documented.values())
 

@@ -8,13 +8,18 @@ from typing import Any
 
 from lucastrad.server.handlers import (
     ask,
+    commands,
     completion,
+    configuration,
     conversations,
     daemon,
+    documents,
     evaluation,
     lsp,
     models,
     search,
+    selection,
+    symbols,
     workspaces,
 )
 
@@ -27,6 +32,13 @@ HANDLERS: dict[str, Callable[..., Any]] = {
     **daemon.HANDLERS,
     **evaluation.HANDLERS,
     **lsp.HANDLERS,
+    **documents.HANDLERS,
     **completion.HANDLERS,
+    **symbols.HANDLERS,
+    **selection.HANDLERS,
+    **configuration.HANDLERS,
 }
 """Method name → handler `(session, params)`."""
+
+COMMANDS: dict[str, Callable[..., Any]] = commands.COMMANDS
+"""Command of `workspace/executeCommand` → handler `(session, params)`."""

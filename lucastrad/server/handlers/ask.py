@@ -18,7 +18,7 @@ async def ask(session: "Session", params: AskParams) -> AskResult:
     """Answer a question with numbered citations."""
     question = Question(
         params.question,
-        scope=query_from_wire(params.question, params),
+        scope=query_from_wire(params.question, params, session.services.settings),
         system=params.system,
         choice=params.provider,
     )

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import unquote
 
 from lsprotocol import types as lsp
-from lucastra_protocol.errors import LucAstraError
+from lucastra_protocol.errors import ErrorCode, LucAstraError
+from pygls.workspace import TextDocument
 
 from lucastrad.completion.cursor import Cursor, OpenDocument, Trigger
 from lucastrad.server.documents import Document
-from lucastrad.server.handlers.wire import path_from_wire
+from lucastrad.server.handlers.wire import folders_of, path_of_uri
 
 if TYPE_CHECKING:
     from lucastrad.server.session import Session
@@ -31,14 +32,28 @@ def inline_completion(
     """
     documents = session.engine.workspace.text_documents
     document = documents.get(unquote(params.text_document.uri))
-    if document is None:
+    if document is None or not _wanted(session, params.context.trigger_kind):
         return lsp.InlineCompletionList(items=[])
     cursor, replaced, selected = _cursor(session, cast("Document", document), params)
-    return _offer(session.completer.begin(cursor), replaced, selected)
+    return _offer(session.completer.begin(cursor), document, document.version, replaced, selected)
 
 
-async def _offer(work: Callable[[], Awaitable[str]], replaced: lsp.Range, selected: str) -> lsp.InlineCompletionList:
+def _wanted(session: "Session", trigger: lsp.InlineCompletionTriggerKind) -> bool:
+    settings = session.settings.completion
+    return settings.enabled and (settings.automatic or _TRIGGERS[trigger] is Trigger.INVOKED)
+
+
+async def _offer(
+    work: Callable[[], Awaitable[str]],
+    document: TextDocument,
+    version: int | None,
+    replaced: lsp.Range,
+    selected: str,
+) -> lsp.InlineCompletionList:
+    """What to insert, unless the document is past `version`: the text would land at another place."""
     text = await work()
+    if text and document.version != version:
+        raise LucAstraError("the document has changed; ask again", code=ErrorCode.CONTENT_MODIFIED)
     items = [lsp.InlineCompletionItem(insert_text=selected + text, range=replaced)] if text else []
     return lsp.InlineCompletionList(items=items)
 
@@ -70,25 +85,12 @@ def _cursor(
 
 
 def _open_document(document: Document) -> OpenDocument:
-    return OpenDocument(document.uri, _path(document.uri), document.language_id or "", document.source)
-
-
-def _path(uri: str) -> Path | None:
-    """Where the document's file is; None for one that has none, such as `untitled:`."""
-    try:
-        return path_from_wire(uri, field="textDocument")
-    except LucAstraError:
-        return None
+    return OpenDocument(document.uri, path_of_uri(document.uri), document.language_id or "", document.source)
 
 
 def _folder(session: "Session", path: Path | None) -> Path | None:
     """The innermost of the editor's folders that holds `path`."""
-    if path is None:
-        return None
-    workspace = session.engine.workspace
-    uris = [folder.uri for folder in workspace.folders.values()] or [workspace.root_uri]
-    folders = [_path(uri) for uri in uris if uri]
-    holding = [folder for folder in folders if folder is not None and path.is_relative_to(folder)]
+    holding = [folder for folder in folders_of(session) if path is not None and path.is_relative_to(folder)]
     return max(holding, key=lambda folder: len(folder.parts), default=None)
 
 

@@ -26,7 +26,7 @@ async def send(session: "Session", params: wire.SendParams) -> wire.SendResult:
     """Ask within a conversation."""
     question = Question(
         params.text,
-        scope=query_from_wire(params.text, params) if params.retrieve else None,
+        scope=query_from_wire(params.text, params, session.services.settings) if params.retrieve else None,
         choice=params.provider,
     )
     emit = emitter(session, params.partial_result_token)

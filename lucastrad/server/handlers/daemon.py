@@ -46,7 +46,7 @@ def hello(session: "Session", params: HelloParams) -> HelloResult:
 async def status(session: "Session", params: Empty) -> StatusResult:
     """Tell the daemon's state."""
     services = session.services
-    space = services.space
+    space = services.embeddings.space
     return StatusResult(
         daemon_version=__version__,
         pid=os.getpid(),
@@ -57,7 +57,10 @@ async def status(session: "Session", params: Empty) -> StatusResult:
         embeddings=ModelStatus(provider=space.provider, model=space.model, dimensions=space.dimensions),
         provider=services.providers.default,
         workspaces=[workspace_to_wire(report) for report in await services.workspaces.reports()],
-        problems=[text_to_wire(problem) for problem in services.settings.report(None).problems],
+        problems=[
+            text_to_wire(problem)
+            for problem in [*services.embeddings.problems, *services.settings.report(None).problems]
+        ],
     )
 
 

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Any
 from lsprotocol import types as lsp
 from lucastra_protocol.errors import LucAstraError
 
-from lucastrad.server.handlers.completion import OPTIONS
+from lucastrad.server.handlers import completion, selection, symbols
+from lucastrad.server.handlers.progress import show_indexing
 from lucastrad.server.handlers.wire import path_from_wire
+from lucastrad.server.parent import until_gone
 
 if TYPE_CHECKING:
     from lucastrad.server.session import Session
@@ -16,7 +18,10 @@ if TYPE_CHECKING:
 def initialize(session: "Session", params: lsp.InitializeParams) -> None:
     """Take the editor's folders; pygls answers with the capabilities."""
     session.engine.keep_documents()
-    session.engine.add_options(OPTIONS)
+    session.engine.add_options({**completion.OPTIONS, **selection.OPTIONS, **symbols.OPTIONS})
+    session.engine.trace = params.trace or lsp.TraceValue.Off
+    if params.process_id is not None:
+        session.start(leave_with(session, params.process_id))
     folders = [folder.uri for folder in params.workspace_folders or []]
     if not folders and (root := params.root_uri or params.root_path):
         folders = [root]
@@ -32,9 +37,22 @@ async def attach(session: "Session", folders: Iterable[str]) -> None:
     """Make workspaces of `folders`; the user is warned of each that cannot be one."""
     for folder in folders:
         try:
-            await session.services.workspaces.attach(path_from_wire(folder, field="workspaceFolders"))
+            path = path_from_wire(folder, field="workspaceFolders")
+            await session.services.workspaces.attach(path)
         except LucAstraError as error:
             session.warn(error.message)
+        else:
+            if session.engine.client_can("window.work_done_progress"):
+                session.start(show_indexing(session, path))
+
+
+async def leave_with(session: "Session", pid: int) -> None:
+    """End the session with the editor's process; what a killed one leaves running may hold the connection open."""
+    try:
+        await until_gone(pid)
+    except ProcessLookupError:
+        return
+    session.end()
 
 
 HANDLERS: dict[str, Callable[..., Any]] = {

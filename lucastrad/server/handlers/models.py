@@ -1,4 +1,4 @@
-"""`lucastra/complete`, `lucastra/models` and `lucastra/providers`."""
+"""`lucastra/complete`, `lucastra/embed`, `lucastra/models` and `lucastra/providers`."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -34,6 +34,15 @@ async def complete(session: "Session", params: wire.CompleteParams) -> wire.Comp
         finish=ended.finish.value,
         usage=usage_to_wire(ended.usage),
         notices=[text_to_wire(notice) for notice in answer.notices],
+    )
+
+
+async def embed(session: "Session", params: wire.EmbedParams) -> wire.EmbedResult:
+    """Embed texts with the model that searches use."""
+    embedded = await session.services.embeddings.embed(params.texts, queries=params.kind == "query")
+    space = embedded.space
+    return wire.EmbedResult(
+        vectors=embedded.vectors.tolist(), provider=space.provider, model=space.model, dimensions=space.dimensions
     )
 
 
@@ -80,6 +89,7 @@ def _provider_to_wire(report: ProviderReport) -> wire.ProviderInfo:
 
 HANDLERS: dict[str, Callable[..., Any]] = {
     wire.COMPLETE.name: complete,
+    wire.EMBED.name: embed,
     wire.MODELS.name: models,
     wire.PROVIDERS.name: providers,
 }

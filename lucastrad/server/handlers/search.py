@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 async def search(session: "Session", params: SearchParams) -> SearchResult:
     """Find passages."""
     started = time.perf_counter()
-    query = query_from_wire(params.query, params, mode=SearchMode(params.mode))
+    query = query_from_wire(params.query, params, session.services.settings, mode=SearchMode(params.mode))
     outcome = await session.services.search.find(query)
     return _result(outcome, explain=params.explain, started=started)
 
@@ -25,7 +25,8 @@ async def related(session: "Session", params: RelatedParams) -> SearchResult:
     """Find passages like the one at a place."""
     started = time.perf_counter()
     path = path_from_wire(params.path, field="path")
-    outcome = await session.services.search.related(path, params.line + 1, query_from_wire("", params))
+    query = query_from_wire("", params, session.services.settings)
+    outcome = await session.services.search.related(path, params.line + 1, query)
     return _result(outcome, explain=params.explain, started=started)
 
 

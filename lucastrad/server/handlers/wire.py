@@ -2,7 +2,7 @@
 
 import os
 from pathlib import Path
-from typing import Literal, cast
+from typing import TYPE_CHECKING, Literal, cast
 from urllib.parse import quote_from_bytes, unquote_to_bytes, urlsplit
 
 from lucastra_protocol import types as wire
@@ -10,6 +10,10 @@ from lucastra_protocol.answers import SendParams
 from lucastra_protocol.errors import ErrorCode, LucAstraError
 
 from lucastrad import types as domain
+from lucastrad.server.services import Settings
+
+if TYPE_CHECKING:
+    from lucastrad.server.session import Session
 
 
 def path_from_wire(value: str, *, field: str) -> Path:
@@ -46,6 +50,22 @@ def _path_of_uri(value: str, field: str) -> str:
     return os.fsdecode(unquote_to_bytes(uri.path))
 
 
+def folders_of(session: "Session") -> list[Path]:
+    """The folders that an editor has open and that are on this machine's disk."""
+    workspace = session.engine.workspace
+    uris = [folder.uri for folder in workspace.folders.values()] or [workspace.root_uri]
+    folders = [path_of_uri(uri) for uri in uris if uri]
+    return [folder for folder in folders if folder is not None]
+
+
+def path_of_uri(uri: str) -> Path | None:
+    """Where a document's or folder's file is; None for one that has none here, such as `untitled:`."""
+    try:
+        return path_from_wire(uri, field="uri")
+    except LucAstraError:
+        return None
+
+
 def text_to_wire(text: str) -> str:
     """`text` without the lone surrogates that stand for the bytes of a name that is not UTF-8."""
     if text.isascii():
@@ -61,15 +81,21 @@ def file_uri(workspace: str, path: str) -> str:
 def query_from_wire(
     text: str,
     params: wire.SearchParams | wire.RelatedParams | wire.AskParams | SendParams,
+    settings: Settings,
     *,
     mode: domain.SearchMode = domain.SearchMode.HYBRID,
 ) -> domain.SearchQuery:
-    """What to find and where, as the services want it."""
+    """What to find and where, as the services want it; how many passages is configured where `params` leave it open."""
+    folders = [path_from_wire(folder, field="workspaces") for folder in params.workspaces]
+    limit = params.limit
+    if limit is None:
+        finds = isinstance(params, wire.SearchParams | wire.RelatedParams)
+        limit = settings.search_limit(folders) if finds else settings.answer_limit
     return domain.SearchQuery(
         text=text,
         mode=mode,
-        limit=params.limit,
-        folders=tuple(str(path_from_wire(folder, field="workspaces")) for folder in params.workspaces),
+        limit=limit,
+        folders=tuple(map(str, folders)),
         paths=tuple(params.paths),
         languages=tuple(params.languages),
     )
@@ -89,6 +115,7 @@ def hit_to_wire(hit: domain.Hit, *, explain: bool) -> wire.Hit:
         symbol=text_to_wire(chunk.symbol),
         kind=chunk.kind,
         components=hit.components if explain else {},
+        unsaved=hit.unsaved,
     )
 
 

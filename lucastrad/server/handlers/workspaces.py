@@ -23,29 +23,12 @@ from lucastra_protocol.types import (
     WorkspacesResult,
 )
 
-from lucastrad.server.handlers.progress import WorkDoneProgress
+from lucastrad.server.handlers.progress import WorkDoneProgress, indexing_news, indexing_title
 from lucastrad.server.handlers.wire import file_uri, path_from_wire, text_to_wire, workspace_to_wire
-from lucastrad.types import IndexProgress, WorkspaceState
+from lucastrad.types import IndexOutcome, IndexProgress
 
 if TYPE_CHECKING:
     from lucastrad.server.session import Session
-
-
-def _percentage(progress: IndexProgress) -> int:
-    """Reading the files is one half of the work, embedding their chunks the other."""
-    if progress.state is WorkspaceState.READY:
-        return 100
-    files = progress.files_done / progress.files_total if progress.files_total else 0.0
-    embedded = progress.embedded / progress.chunks if progress.chunks else 0.0
-    return min(99, int(50 * files + 50 * files * embedded))
-
-
-def _message(progress: IndexProgress) -> str:
-    if progress.state is WorkspaceState.SCANNING:
-        return "scanning"
-    if progress.state is WorkspaceState.EMBEDDING:
-        return f"embedding: {progress.embedded:,} of {progress.chunks:,} chunks"
-    return f"{progress.state.value}: {progress.files_done:,} of {progress.files_total:,} files"
 
 
 async def index(session: "Session", params: IndexParams) -> IndexResult:
@@ -55,12 +38,17 @@ async def index(session: "Session", params: IndexParams) -> IndexResult:
     if params.work_done_token is None:
         outcome = await workspaces.index(path, wait=params.wait)
     else:
-        async with WorkDoneProgress(session, params.work_done_token, f"Indexing {text_to_wire(path.name)}") as shown:
+        async with WorkDoneProgress(session, params.work_done_token, indexing_title(path)) as shown:
 
             async def report(progress: IndexProgress) -> None:
-                await shown.report(_message(progress), _percentage(progress))
+                await shown.report(*indexing_news(progress))
 
             outcome = await workspaces.index(path, wait=params.wait, progress=report)
+    return index_result(outcome)
+
+
+def index_result(outcome: IndexOutcome) -> IndexResult:
+    """What bringing a workspace up to date did."""
     return IndexResult(
         workspace=workspace_to_wire(outcome.workspace),
         indexed_files=outcome.indexed_files,

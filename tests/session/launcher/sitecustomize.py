@@ -19,7 +19,7 @@ async def _run(paths: Any, *, tcp: bool, idle_exit_minutes: float | None, offlin
         with (paths.home / "starts").open("a") as starts:
             starts.write(f"{os.getpid()}\n")
         await serve_clients(
-            Fakes().services(paths.home), paths, tcp=tcp, idle_exit_seconds=(idle_exit_minutes or 0) * 60
+            Fakes(home=paths.home).services(), paths, tcp=tcp, idle_exit_seconds=(idle_exit_minutes or 0) * 60
         )
     return 0
 

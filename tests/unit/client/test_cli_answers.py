@@ -387,3 +387,31 @@ def test_plain_text_is_made_fit_and_keeps_line_ends_that_come_in_two_pieces() ->
         for text in ("a\r", "\nb\x1b[2J", "c\r"):
             writing.take(model.DeltaEvent(text=text))
     assert out.getvalue() == "a\nb␛[2Jc␍\n"
+
+
+@pytest.mark.trio
+@pytest.mark.parametrize(
+    ("line", "piped", "text", "kind"),
+    [
+        (["embed", "load", "config"], "", "load config", "passage"),
+        (["embed"], "def load():\n    ...\n", "def load():\n    ...", "passage"),
+        (["embed", "--query", "where"], "", "where", "query"),
+    ],
+)
+async def test_a_text_is_embedded_and_its_vector_is_printed_as_json(
+    tmp_path: Path, line: list[str], piped: str, text: str, kind: str
+) -> None:
+    embedded = model.EmbedResult(vectors=[[0.25, -1.0]], provider="local", model="m", dimensions=2)
+    plain = await run(tmp_path, line, {"embed": embedded}, piped=piped)
+    assert (plain.code, json.loads(plain.out)) == (0, [0.25, -1.0])
+    ((_, params),) = plain.requests
+    assert (params.texts, params.kind) == ([text], kind)
+    document = await run(tmp_path, [*line, "--json"], {"embed": embedded}, piped=piped)
+    assert json.loads(document.out) == {"vector": [0.25, -1.0], "provider": "local", "model": "m", "dimensions": 2}
+
+
+@pytest.mark.trio
+async def test_nothing_is_not_embedded(tmp_path: Path) -> None:
+    ran = await run(tmp_path, ["embed"], {})
+    assert ran.code == 2
+    assert "the query is empty" in str(ran.error)

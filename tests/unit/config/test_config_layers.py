@@ -147,8 +147,10 @@ def test_the_schema_published_with_1_1_is_read_whole() -> None:
         },
         {"OPENAI_API_KEY": "k-123"},
     )  # fmt: skip
-    assert not layer.problems
+    assert [problem.severity for problem in layer.problems] == [Severity.NOTICE]
+    assert "vector_search.index_path is of an older version" in layer.problems[0].message
     config, _ = merge([layer])
+    assert (config.embeddings.provider, config.embeddings.model) == ("openai", "text-embedding-3-small")
     assert config.llm.api_key is not None
     assert config.llm.api_key.reveal() == "k-123"
     assert config.embeddings.cache_dir == Path.home() / ".lucastra/embeddings"

@@ -125,12 +125,36 @@ def test_a_workspace_file_that_breaks_leaves_its_last_good_values(paths: Paths, 
     assert configuration.problems == ()
 
 
-def test_what_is_set_to_no_effect_is_said(paths: Paths) -> None:
-    write(paths.config, {"embeddings": {"provider": "openai"}, "indexing": {"workers": 1}})
+@pytest.mark.parametrize(
+    ("embeddings", "said"),
+    [
+        ({"dimensions": 100}, "embeddings.dimensions must be one of 64, 128, 256 for the local model"),
+        ({"model": "text-embedding-3-small"}, "embeddings.model is of no use with the local model"),
+        ({"provider": "anthropic"}, "embeddings.provider is no provider that embeds"),
+        ({"provider": "nobody"}, "embeddings.provider is no provider that embeds"),
+        ({"provider": "work", "dimensions": 100, "model": "bge-m3"}, ""),
+        ({"provider": "openai", "model": "text-embedding-3-small"}, ""),
+        ({"model": "lucastra-static", "dimensions": 128}, ""),
+    ],
+)
+def test_settings_that_do_not_go_together_are_named(paths: Paths, embeddings: dict[str, object], said: str) -> None:
+    write(paths.config, {"providers": {"work": {"provider": "openai"}}, "embeddings": embeddings})
     problems = load(paths).report(None).problems
-    assert [problem for problem in problems if "does not read it" in problem] == [
-        f"{paths.config}:1: embeddings.provider is kept for a later version; this one does not read it"
-    ]
+    assert [problem.startswith(f"{paths.config}:1: {said}") for problem in problems] == [True] * bool(said)
+
+
+def test_a_search_that_names_no_number_shows_as_many_hits_as_its_workspace_is_configured_to(
+    paths: Paths, tmp_path: Path
+) -> None:
+    root, other = tmp_path / "project", tmp_path / "other"
+    root.mkdir()
+    write(root / ".lucastra.json", {"search": {"limit": 3}})
+    write(paths.config, {"search": {"limit": 20}, "vector_search": {"top_k": 7}})
+    configuration = load(paths)
+    configuration.for_workspace(root)
+    searched = [[], [root], [root / "src"], [other], [root, other]]
+    assert [configuration.search_limit(folders) for folders in searched] == [20, 3, 3, 20, 20]
+    assert configuration.answer_limit == 7
 
 
 def test_a_deleted_file_no_longer_sets_anything(paths: Paths) -> None:

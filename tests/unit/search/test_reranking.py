@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -221,3 +221,14 @@ async def test_the_model_is_not_asked(tmp_path: Path, settings: SearchConfig, mo
 async def test_equal_hits_stay_as_they_were_ranked() -> None:
     hits = [hit("b", 1.0), hit("a", 1.0), hit("c", 1.0)]
     assert [one.chunk.path for one in reordered(hits, [0.5, 0.5, 0.5])] == ["b", "a", "c"]
+
+
+async def test_what_is_not_saved_keeps_its_place_and_is_never_embedded_for_the_cache(tmp_path: Path) -> None:
+    judge = Judge(liked=("b", "c"))
+    typed = replace(hit("b", 0.9), unsaved=True)
+    async with reranking(tmp_path, judge) as reranker:
+        found = await reranker.apply(QUERY, outcome(hit("a", 1.0), typed, hit("c", 0.8)))
+    assert paths(found) == ["c", "b", "a"]
+    assert found.hits[1] == typed
+    assert found.notices == ["said before"]
+    assert "b" not in judge.embedded

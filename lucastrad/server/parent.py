@@ -1,0 +1,40 @@
+"""The end of the process that a client names as its own (`processId` of LSP's initialize)."""
+
+import os
+
+import trio
+
+POLL_SECONDS = 5.0
+
+
+async def until_gone(pid: int) -> None:
+    """Return when process `pid` has ended.
+
+    Raises:
+        ProcessLookupError: There is none now: the client counts its processes elsewhere, such as in a container.
+    """
+    if not hasattr(os, "pidfd_open"):  # macOS
+        await _poll(pid)
+        return
+    descriptor = os.pidfd_open(pid)
+    try:
+        await trio.lowlevel.wait_readable(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+async def _poll(pid: int) -> None:
+    if not _exists(pid):
+        raise ProcessLookupError(pid)
+    while _exists(pid):  # noqa: ASYNC110 (without a pidfd no event tells of another process's end)
+        await trio.sleep(POLL_SECONDS)
+
+
+def _exists(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

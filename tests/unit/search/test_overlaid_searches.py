@@ -1,0 +1,257 @@
+"""Searches over open buffers: what was typed is found and marked, what was removed is not, and the file comes back."""
+
+import sqlite3
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trio
+from lucastra_protocol.errors import LucAstraError
+from test_search_spaces import LetterEmbedder, ThreadPool
+
+from lucastrad.embeddings.cache import EmbeddingCache
+from lucastrad.embeddings.spaces import EmbeddingSpaces
+from lucastrad.indexing.workspaces import WorkspaceService
+from lucastrad.search.buffers import BufferCutter, Editor, LiveBuffers
+from lucastrad.search.service import CANDIDATES, SearchService
+from lucastrad.types import Hit, SearchMode, SearchQuery, VectorSpace
+from lucastrad.workspace.events import ListFolders
+from lucastrad.workspace.scanner import ScanRules
+from lucastrad.workspace.watcher import Watcher, no_source
+
+pytestmark = pytest.mark.trio
+
+SPACE = VectorSpace("local", "letters", 26)
+FILES = {
+    "alpha.py": "def yellow_lamp():\n    return 'shared'\n",
+    "beta.py": "def purple_chair():\n    return 'shared'\n",
+    "docs/guide.md": "# Guide\n\nA shared page.\n",
+    ".gitignore": "ignored/\n",
+    "ignored/gamma.py": "def gamma_three(): pass\n",
+    "settings.env": "TOKEN=1\n",
+    "empty.py": "",
+}
+
+
+@dataclass
+class Desk:
+    """A user's daemon, with the project open in an editor."""
+
+    root: Path
+    home: Path
+    workspaces: WorkspaceService
+    buffers: LiveBuffers
+    search: SearchService
+    editor: Editor
+    _typed: int = 0
+
+    async def find(self, text: str, mode: SearchMode = SearchMode.KEYWORD, limit: int = 10, **where: Any) -> list[Hit]:
+        return (await self.search.find(SearchQuery(text, mode=mode, limit=limit, **where))).hits
+
+    async def paths(self, text: str, mode: SearchMode = SearchMode.KEYWORD, **where: Any) -> list[tuple[str, bool]]:
+        """(path, whether it is unsaved) of each hit."""
+        return [(hit.chunk.path, hit.unsaved) for hit in await self.find(text, mode, **where)]
+
+    async def type(self, path: str, text: str) -> None:
+        """Edit a document, and wait until it is searched."""
+        self.editor.changed(self.root / path, text)
+        await until(lambda: any(file.path == path and _holds(file, text) for file in self.buffers.files(self.root)))
+
+    async def type_in_vain(self, path: str, text: str) -> None:
+        """Edit a document that is not to be searched, and wait until that was decided."""
+        self.editor.changed(self.root / path, text)
+        self._typed += 1
+        await self.type("alpha.py", f"{FILES['alpha.py']}# {self._typed}\n")
+
+
+def _holds(file: Any, text: str) -> bool:
+    return "".join(chunk.text for chunk in file.chunks).strip() == text.strip() and len(file.vectors) == len(
+        set(file.keys)
+    )
+
+
+async def until(condition: Callable[[], bool | Awaitable[bool]]) -> None:
+    with trio.fail_after(30):
+        while True:
+            answer = condition()
+            if answer if isinstance(answer, bool) else await answer:
+                return
+            await trio.sleep(0.01)
+
+
+def _open_watcher(root: str, list_folders: ListFolders) -> Watcher:
+    return Watcher(root, list_folders, open_source=no_source)
+
+
+@asynccontextmanager
+async def desk_with(tmp_path: Path, files: dict[str, str]) -> AsyncIterator[Desk]:
+    root, home = tmp_path.resolve() / "project", tmp_path / "home"
+    for name, text in files.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text)
+    embedder = LetterEmbedder(SPACE)
+    embedder.gate.set()
+    embeddings = EmbeddingSpaces(embedder, lambda space: EmbeddingCache(home / "embeddings", space, max_bytes=1 << 24))
+    pool: Any = ThreadPool()
+    workspaces = WorkspaceService(
+        home,
+        pool=pool,
+        builders=pool,
+        embeddings=embeddings,
+        rules_for=lambda _: ScanRules(),
+        open_watcher=_open_watcher,
+    )
+    buffers = LiveBuffers(BufferCutter(workspaces, embeddings, pool=pool, rules_for=lambda _: ScanRules()))
+    search = SearchService(workspaces, embeddings, buffers=buffers)
+    async with trio.open_nursery() as nursery:
+        await nursery.start(workspaces.run)
+        await nursery.start(buffers.run)
+        await workspaces.index(root, wait=True)
+        yield Desk(root, home, workspaces, buffers, search, buffers.editor())
+        nursery.cancel_scope.cancel()
+    embeddings.close()
+
+
+@pytest.fixture
+async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
+    async with desk_with(tmp_path, FILES) as desk:
+        yield desk
+
+
+@pytest.mark.parametrize("mode", SearchMode)
+async def test_a_buffer_stands_in_the_place_of_its_file(desk: Desk, mode: SearchMode) -> None:
+    await desk.type("alpha.py", "\n\ndef zebra_crossing():\n    return 'shared'\n")
+    (hit, *others) = await desk.find("zebra crossing", mode)
+    assert (hit.chunk.path, hit.unsaved, hit.chunk.symbol) == ("alpha.py", True, "zebra_crossing")
+    assert "zebra_crossing" in hit.chunk.text
+    assert hit.chunk.start_line == 3
+    assert all(other.chunk.path != "alpha.py" and not other.unsaved for other in others)
+    assert "yellow_lamp" not in str([hit.chunk.text for hit in await desk.find("yellow lamp shared", mode)])
+    # Of files that no editor has changed, nothing is another.
+    assert ("beta.py", False) in await desk.paths("purple chair shared", mode)
+
+
+async def test_closing_without_saving_restores_the_file(desk: Desk) -> None:
+    await desk.type("alpha.py", "def zebra_crossing(): pass\n")
+    assert await desk.paths("yellow_lamp") == []
+    desk.editor.closed(desk.root / "alpha.py")
+    assert await desk.paths("zebra_crossing") == []
+    assert await desk.paths("yellow_lamp") == [("alpha.py", False)]
+
+
+async def test_an_emptied_buffer_hides_its_file(desk: Desk) -> None:
+    await desk.type("alpha.py", "")
+    assert await desk.paths("yellow_lamp") == []
+    assert sorted(await desk.paths("shared")) == [("beta.py", False), ("docs/guide.md", False)]
+
+
+async def test_files_that_are_not_there_yet_or_empty_are_found_by_their_buffers(desk: Desk) -> None:
+    await desk.type("docs/new.py", "def zebra_crossing(): pass\n")
+    await desk.type("empty.py", "def giraffe_gate(): pass\n")
+    assert await desk.paths("zebra_crossing") == [("docs/new.py", True)]
+    assert await desk.paths("giraffe_gate") == [("empty.py", True)]
+
+
+async def test_a_saved_buffer_is_marked_no_more_and_then_costs_nothing(desk: Desk) -> None:
+    await desk.type("alpha.py", "def zebra_crossing(): pass\n")
+    (desk.root / "alpha.py").write_text("def zebra_crossing(): pass\n")
+    desk.editor.saved(desk.root / "alpha.py")
+    assert ("alpha.py", True) in await desk.paths("zebra_crossing")  # until the index has seen it
+    await desk.workspaces.index(desk.root, wait=True)
+    assert await desk.paths("zebra_crossing") == [("alpha.py", False)]
+    assert desk.buffers.files(desk.root) == []
+
+
+async def test_line_ends_and_a_missing_last_one_are_no_edit(desk: Desk) -> None:
+    (desk.root / "alpha.py").write_bytes(b"\xef\xbb\xbfdef yellow_lamp():\r\n    return 1\n\r\n    # end")
+    await desk.workspaces.index(desk.root, wait=True)
+    desk.editor.opened(desk.root / "alpha.py", "def yellow_lamp():\n    return 1\n\n    # end\n")
+    await desk.type("beta.py", "def beta_four(): pass\n")
+    assert [file.path for file in desk.buffers.files(desk.root)] == ["beta.py"]
+
+
+KEPT_OUT = [
+    ("ignored/gamma.py", "def zebra_crossing(): pass\n"),
+    ("ignored/new.py", "def zebra_crossing(): pass\n"),
+    ("settings.env", "zebra_crossing=1\n"),
+    ("id_rsa", "zebra_crossing\n"),
+    ("node_modules/x/index.js", "function zebra_crossing() {}\n"),
+    ("nowhere/deep/new.py", "def zebra_crossing(): pass\n"),
+    ("../elsewhere.py", "def zebra_crossing(): pass\n"),
+    ("beta.py", "zebra_crossing\n-----BEGIN RSA PRIVATE KEY-----\n" + "MIIEowIBAAKCAQEA" * 8 + "\n"),
+    ("beta.py", "# @generated\nzebra_crossing = 1\n"),
+    ("beta.py", "zebra_crossing \0 binary\n"),
+    ("beta.py", "zebra_crossing = 1\n" * 60_000),
+]
+
+
+async def test_what_keeps_a_file_out_keeps_its_buffer_out(desk: Desk) -> None:
+    for path, text in KEPT_OUT:
+        await desk.type_in_vain(path, text)
+        assert await desk.paths("zebra_crossing") == [], (path, text[:80])
+    assert await desk.paths("purple_chair") == [("beta.py", False)]  # a buffer that is turned down hides nothing
+
+
+async def test_filters_hold_for_buffers(desk: Desk) -> None:
+    await desk.type("docs/new.py", "def zebra_crossing(): pass\n")
+    found = [("docs/new.py", True)]
+    assert await desk.paths("zebra_crossing", folders=(str(desk.root / "docs"),)) == found
+    assert await desk.paths("zebra_crossing", folders=(str(desk.root / "src"),)) == []
+    assert await desk.paths("zebra_crossing", paths=("*.py",)) == found
+    assert await desk.paths("zebra_crossing", paths=("!docs/",)) == []
+    assert await desk.paths("zebra_crossing", languages=("python",)) == found
+    assert await desk.paths("zebra_crossing", languages=("markdown",)) == []
+
+
+async def test_other_files_are_found_although_a_buffer_hides_all_the_best(tmp_path: Path) -> None:
+    functions = "".join(f"def shared_{n}():\n" + "    shared_name()\n" * 30 + "\n\n" for n in range(CANDIDATES + 40))
+    async with desk_with(tmp_path, {"large.py": functions, "small.py": "# shared_name, once\n"}) as desk:
+        before = await desk.find("shared_name", limit=100)
+        assert {hit.chunk.path for hit in before} == {"large.py"} or before[-1].chunk.path == "small.py"
+        await desk.type("large.py", "nothing = 1\n")
+        assert await desk.paths("shared_name") == [("small.py", False)]
+
+
+async def test_a_buffer_scores_what_its_file_scores_once_it_is_saved(desk: Desk) -> None:
+    text = "def shared_two():\n    return 'shared', beta\n"
+    await desk.type("alpha.py", text)
+    query = "where is the shared beta"
+    typed = {hit.chunk.path: hit.components for hit in await desk.find(query, SearchMode.HYBRID)}
+    (desk.root / "alpha.py").write_text(text)
+    await desk.workspaces.index(desk.root, wait=True)
+    saved = {hit.chunk.path: hit.components for hit in await desk.find(query, SearchMode.HYBRID)}
+    assert typed["alpha.py"].keys() == saved["alpha.py"].keys()
+    assert typed["alpha.py"]["vector"] == pytest.approx(saved["alpha.py"]["vector"], abs=1e-5)
+    # The words of the file count until the buffer takes its place in the index.
+    assert typed["alpha.py"]["keyword"] == pytest.approx(saved["alpha.py"]["keyword"], rel=0.25)
+
+
+async def test_related_passages_of_a_place_in_a_buffer(desk: Desk) -> None:
+    await desk.type("alpha.py", "x = 1\n\n\ndef beta_like():\n    return 'shared', 'purple chair'\n")
+    outcome = await desk.search.related(desk.root / "alpha.py", 4, SearchQuery(""))
+    assert outcome.hits[0].chunk.path == "beta.py"
+    assert all("beta_like" not in hit.chunk.text for hit in outcome.hits)
+    found = await desk.search.related(desk.root / "beta.py", 1, SearchQuery(""))
+    assert ("alpha.py", True) in [(hit.chunk.path, hit.unsaved) for hit in found.hits]
+    await desk.type("alpha.py", "")
+    with pytest.raises(LucAstraError, match="is not indexed"):
+        await desk.search.related(desk.root / "alpha.py", 1, SearchQuery(""))
+
+
+async def test_nothing_of_a_buffer_reaches_the_disk(desk: Desk) -> None:
+    (cache,) = (desk.home / "embeddings").glob("*.sqlite3")
+
+    def cached() -> int:
+        with closing(sqlite3.connect(cache)) as connection:
+            (rows,) = connection.execute("SELECT count(*) FROM vectors").fetchone()
+            return int(rows)
+
+    before = cached()
+    await desk.type("alpha.py", "password = 'hunter2_was_here'\n")
+    assert (await desk.paths("hunter2_was_here", SearchMode.HYBRID))[0] == ("alpha.py", True)
+    assert cached() == before
+    for file in desk.home.rglob("*"):
+        assert not file.is_file() or b"hunter2_was_here" not in file.read_bytes(), file
