@@ -1,0 +1,66 @@
+"""Fixtures of the tests that run real editors. They are installed on first use, which takes about a minute."""
+
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from model_server import ModelServer, model_server
+from processes import PATIENCE_SECONDS
+from toolchain import Toolchain, build_vsix, toolchain
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+    from vscode_session import StartVSCode
+
+SKIP = "LUCASTRA_SKIP_EDITORS"
+_CHROMIUM = (
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def tools() -> Toolchain:
+    """The editors and what drives them."""
+    if os.environ.get(SKIP):
+        pytest.skip(f"{SKIP} is set")
+    return toolchain()
+
+
+@pytest.fixture(scope="session")
+def vsix(tools: Toolchain, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The VS Code extension, packaged."""
+    return build_vsix(tools, tmp_path_factory.mktemp("vsix"))
+
+
+@pytest.fixture(scope="session")
+def browser(tools: Toolchain) -> Iterator["Browser"]:
+    """A headless Chromium; each test opens pages of its own in it."""
+    from playwright.sync_api import expect, sync_playwright
+
+    expect.set_options(timeout=PATIENCE_SECONDS * 1000)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=tools.chromium, args=list(_CHROMIUM))
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def start_vscode(tools: Toolchain, vsix: Path, browser: "Browser") -> Iterator["StartVSCode"]:
+    """Start VS Code with the extension on a small project: see `vscode_session.vscode` for what can be told to it."""
+    from vscode_session import vscode
+
+    with ExitStack() as windows:
+        open_window = partial(vscode, tools, vsix, browser)
+        yield lambda **options: windows.enter_context(open_window(**options))
+
+
+@pytest.fixture
+def model() -> Iterator[ModelServer]:
+    """A scripted model server; `model.configuration` is the daemon's `llm`."""
+    with model_server() as server:
+        yield server

@@ -1,0 +1,115 @@
+"""Fixtures of the tests in a real Neovim: a home with one daemon for all of them, a project, a model and editors."""
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from model_server import ModelServer, model_server
+from nvim_home import Home
+from nvim_session import Editor
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _wanted() -> None:
+    if os.environ.get("LUCASTRA_SKIP_EDITORS"):
+        pytest.skip("LUCASTRA_SKIP_EDITORS is set")
+
+
+@pytest.fixture(scope="session")
+def home() -> Iterator[Home]:
+    """A new home, whose daemon is gone when the last test ends, whatever the tests did."""
+    # Not tmp_path: the kernel takes socket paths of at most 107 bytes.
+    with tempfile.TemporaryDirectory(prefix="nv-", dir="/tmp", ignore_cleanup_errors=True) as folder:
+        root = Path(folder).resolve()
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("XDG_", "LUCASTRA_", "NVIM"))}
+        programs = str(Path(sys.executable).parent)
+        user = Home(root, kept | {"HOME": str(root), "PATH": f"{programs}{os.pathsep}{kept['PATH']}"})
+        yield user
+        stop = [sys.executable, "-P", "-m", "lucastrad", "stop"]
+        with suppress(subprocess.TimeoutExpired):
+            subprocess.run(stop, env=user.environment, cwd="/", timeout=30, check=False, capture_output=True)
+        if (pid := user.daemon_pid) is not None:  # a daemon that stops clears its lock
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+
+@pytest.fixture(scope="session")
+def served_model(home: Home) -> Iterator[ModelServer]:
+    """The scripted model that the daemon answers and completes with."""
+    with model_server() as server:
+        home.configure(llm=server.configuration, completion={"debounce_ms": 0})
+        yield server
+
+
+@pytest.fixture
+def model(served_model: ModelServer) -> ModelServer:
+    """The same, with nothing left of another test's script."""
+    served_model.answer, served_model.fill, served_model.gate = ModelServer.answer, ModelServer.fill, None
+    served_model.requests.clear()
+    return served_model
+
+
+@pytest.fixture(scope="session")
+def project(home: Home) -> Path:
+    """A small git repository in the home folder."""
+    root = home.folder / "shop"
+    for name, text in _FILES.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text)
+    (root / ".git").mkdir()
+    return root
+
+
+@pytest.fixture
+def start(home: Home, project: Path, model: ModelServer) -> Iterator[Callable[..., Editor]]:
+    """Start an editor in the project; all are closed when the test ends."""
+    editors: list[Editor] = []
+
+    def start_one(**options: object) -> Editor:
+        editors.append(Editor(project, home.environment, **options))  # type: ignore[arg-type]
+        return editors[-1]
+
+    yield start_one
+    for one in editors:
+        one.close()
+
+
+@pytest.fixture
+def editor(start: Callable[..., Editor]) -> Editor:
+    """An editor with a file of the project open, connected to the daemon, the project indexed."""
+    one = start()
+    one.command("edit shop/retry.py")
+    one.connected()
+    one.command("Lucastra index")
+    one.until_told("is up to date")
+    return one
+
+
+_FILES = {
+    "README.md": "# Shop\n\nSells things over the network.\n",
+    "shop/retry.py": (
+        "import time\n\n\n"
+        "def retry_with_backoff(call, attempts=5):\n"
+        '    """Call again after a failure, waiting twice as long each time."""\n'
+        "    for attempt in range(attempts):\n"
+        "        try:\n"
+        "            return call()\n"
+        "        except OSError:\n"
+        "            time.sleep(2**attempt)\n"
+        "    raise TimeoutError\n"
+    ),
+    "shop/basket.py": (
+        "class Basket:\n"
+        '    """What a customer is about to buy."""\n\n'
+        "    def __init__(self):\n"
+        "        self.items = []\n\n"
+        "    def total_price(self):\n"
+        "        return sum(item.price for item in self.items)\n"
+    ),
+}
