@@ -35,7 +35,11 @@ def keys(shell: Shell) -> int:
 
 
 def _store(shell: Shell, name: str) -> int:
-    key = (shell.piped() or shell.ask_secret(f"Key {name} (not shown): ")).strip()
+    shell.keyring.names()  # raises where there is no keyring, before anybody has typed a key
+    try:
+        key = (shell.piped() or shell.ask_secret(f"Key {name} (not shown): ")).strip()
+    except EOFError:  # neither a terminal nor a pipe with anything in it
+        key = ""
     if not key or not all("!" <= character <= "~" for character in key):
         raise LucAstraError("that is no key: it is empty, or holds blanks or line breaks; copy it again")
     shell.keyring.store(name, key)

@@ -27,7 +27,7 @@ def test_the_first_question_indexes_the_repository_and_is_answered(home: Home, p
 def test_json_hits_are_the_lines_of_the_file(home: Home, project: Path) -> None:
     found = home.json("search", "total price of the basket", cwd=project)
     hit = found["hits"][0]
-    assert set(hit) == {"file_path", "start_line", "end_line", "content", "score", "language", "symbol"}
+    assert set(hit) == {"file_path", "start_line", "end_line", "content", "score", "language", "symbol", "unsaved"}
     assert hit["file_path"] == str(project / "shop" / "basket.py")
     assert hit["language"] == "python"
     lines = Path(hit["file_path"]).read_text().splitlines()[hit["start_line"] - 1 : hit["end_line"]]

@@ -97,6 +97,8 @@ class Passage(Report, frozen=True):
     kind: str = ""
     score: float = 0.0
     """Comparable within one result only; higher is better."""
+    unsaved: bool = False
+    """It is what an editor has open and has not saved: the file reads otherwise."""
 
 
 class Passages(Report, frozen=True):

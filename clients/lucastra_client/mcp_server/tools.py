@@ -160,6 +160,7 @@ def _passage(hit: wire.Hit) -> contract.Passage:
         symbol=hit.symbol,
         kind=hit.kind,
         score=round(hit.score, 4),
+        unsaved=hit.unsaved,
     )
 
 

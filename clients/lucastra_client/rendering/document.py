@@ -83,6 +83,7 @@ class DocumentRenderer:
             "score": hit.score,
             "language": hit.language,
             "symbol": hit.symbol,
+            "unsaved": hit.unsaved,
         }
         if self._view.explain:
             fields |= {"kind": hit.kind, "workspace": hit.workspace, "components": hit.components}

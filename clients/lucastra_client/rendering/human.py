@@ -132,6 +132,8 @@ class HumanRenderer:
         if hit.kind:
             head.append(f"  {printable_line(hit.kind)}", "dim")
         head.append(f"  {hit.score:.4g}", "dim")
+        if hit.unsaved:
+            head.append("  unsaved", "yellow")
         return head
 
     def _snippet(self, hit: Hit) -> None:

@@ -73,7 +73,8 @@ class PlainRenderer:
     def _head(self, hit: Hit) -> str:
         start_line, end_line = hit.range.lines()
         place = f"{display_path(hit, self._view.cwd)}:{start_line}-{end_line}"
-        return f"{place}  {printable_line(hit.symbol) or '-'}  {hit.score:.4g}"
+        mark = "  unsaved" if hit.unsaved else ""
+        return f"{place}  {printable_line(hit.symbol) or '-'}  {hit.score:.4g}{mark}"
 
     def _snippet(self, hit: Hit) -> None:
         lines, left_out = snippet(hit.content, full=self._view.full)

@@ -4,6 +4,7 @@ import io
 import json
 from pathlib import Path
 
+import msgspec
 import pytest
 from fake_daemon import hit, workspace
 from lucastra_client.rendering import View, renderer, reports
@@ -130,12 +131,18 @@ def test_a_json_hit_has_exactly_the_documented_fields() -> None:
                 "score": 0.5,
                 "language": "python",
                 "symbol": "main",
+                "unsaved": False,
             }
         ],
         "freshness": "stale",
         "elapsed_ms": 1.5,
         "notices": ["n"],
     }
+
+
+def test_a_hit_in_an_unsaved_buffer_is_marked() -> None:
+    unsaved = msgspec.structs.replace(hit(), unsaved=True)
+    assert plain(wire.SearchResult(hits=[unsaved])).splitlines()[0] == "src/app.py:10-11  main  0.5  unsaved"
 
 
 def test_explain_adds_kind_workspace_and_components_to_a_json_hit() -> None:

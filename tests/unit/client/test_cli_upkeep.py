@@ -11,7 +11,7 @@ from lucastra_client.arguments import parse
 from lucastra_client.shell import Shell, renderer_for
 from lucastra_client.upkeep import keys, migrate_config
 from lucastra_protocol.errors import LucAstraError
-from lucastra_protocol.keys import SystemKeyring
+from lucastra_protocol.keys import KeyringUnavailable, SystemKeyring
 from lucastra_protocol.paths import Paths
 
 
@@ -38,6 +38,10 @@ class User:
         self.types = ""
         self.pipes = ""
 
+    def asked(self, prompt: str) -> str:
+        """What is typed at a prompt."""
+        return self.types
+
     def run(self, *line: str) -> tuple[int, str, str]:
         """The exit code, standard output and standard error of a command line."""
         arguments = parse(list(line))
@@ -57,7 +61,7 @@ class User:
             open_running=unreachable,
             stop=unreachable,
             piped=lambda: self.pipes,
-            ask_secret=lambda prompt: self.types,
+            ask_secret=self.asked,
             keyring=self.keyring,
         )
         code = (keys if arguments.command == "keys" else migrate_config)(shell)
@@ -99,6 +103,28 @@ def test_what_can_be_no_key_is_refused(user: User, typed: str) -> None:
     with pytest.raises(LucAstraError, match="copy it again"):
         user.run("keys", "set", "openai")
     assert user.keyring.stored == {}
+
+
+def test_nobody_is_asked_for_a_key_that_could_not_be_stored(user: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    def unavailable(_: MemoryKeyring) -> list[str]:
+        raise KeyringUnavailable("this session has no keyring")
+
+    def asked(_: str) -> str:
+        raise AssertionError("asked")
+
+    monkeypatch.setattr(MemoryKeyring, "names", unavailable)
+    monkeypatch.setattr(User, "asked", staticmethod(asked))
+    with pytest.raises(KeyringUnavailable):
+        user.run("keys", "set", "openai")
+
+
+def test_an_input_that_ends_before_any_key_is_refused(user: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    def ended(_: str) -> str:
+        raise EOFError
+
+    monkeypatch.setattr(User, "asked", staticmethod(ended))
+    with pytest.raises(LucAstraError, match="empty"):
+        user.run("keys", "set", "openai")
 
 
 def test_a_key_is_not_taken_from_the_command_line_nor_by_an_odd_name(user: User) -> None:
