@@ -88,13 +88,19 @@ def toolchain() -> Toolchain:
     return Toolchain(node, entry, modules / "node_modules", Path(chromium))
 
 
-def build_vsix(tools: Toolchain, folder: Path) -> Path:
-    """Build the extension's package from a copy of its sources in `folder`: the tree may be edited meanwhile."""
+def copy_of_extension(tools: Toolchain, folder: Path) -> Path:
+    """A copy of the extension's sources in `folder`, with its modules: the tree may be edited meanwhile."""
     copy = folder / "editor-extensions" / "vscode"
     leave_out = shutil.ignore_patterns("node_modules", "dist", "*.vsix")
     shutil.copytree(EXTENSION, copy, ignore=leave_out)
     shutil.copytree(ROOT / "protocol" / "schema", folder / "protocol" / "schema")
     (copy / "node_modules").symlink_to(tools.modules)
+    return copy
+
+
+def build_vsix(tools: Toolchain, folder: Path) -> Path:
+    """Build the extension's package."""
+    copy = copy_of_extension(tools, folder)
     vsix = folder / "lucastra.vsix"
     tools.node.npm("run", "package", "--", "--out", str(vsix), folder=copy)
     return vsix

@@ -1,0 +1,203 @@
+// `@lucastra` in the editor's own chat: each chat of the editor is a conversation of the daemon.
+
+import {
+  type CancellationToken,
+  type ChatContext,
+  type ChatRequest,
+  type ChatResponseStream,
+  ChatResponseTurn,
+  type ChatResult,
+  chat,
+  type Disposable,
+  Location,
+  Range,
+  ThemeIcon,
+  Uri,
+  workspace,
+} from "vscode";
+import type { LucAstra } from "../daemon";
+import type { Hit, PassagesEvent, SendResult } from "../protocol";
+import { folderPaths } from "../surroundings";
+import { failureOf, isCancellation } from "../webview/failure";
+import { lineLabel, wholeLines } from "../webview/lines";
+import { type Attachment, LONGEST_ATTACHMENT, withAttachments } from "./attachments";
+import { CitationCutter, type Part } from "./citations";
+import { choiceOf, VENDOR } from "./models";
+
+const PARTICIPANT = "lucastra.participant";
+
+/** Register the participant. */
+export function registerParticipant(lucastra: LucAstra): Disposable {
+  const participant = chat.createChatParticipant(PARTICIPANT, (request, context, stream, token) =>
+    request.command === "search"
+      ? searchFor(lucastra, request, stream, token)
+      : answer(lucastra, request, context, stream, token),
+  );
+  participant.iconPath = new ThemeIcon("search-sparkle");
+  return participant;
+}
+
+async function answer(
+  lucastra: LucAstra,
+  request: ChatRequest,
+  context: ChatContext,
+  stream: ChatResponseStream,
+  token: CancellationToken,
+): Promise<ChatResult> {
+  stream.progress("Searching the workspace");
+  try {
+    const conversation = await conversationOf(lucastra, context, token);
+    const writer = new AnswerWriter(stream);
+    const result = await lucastra.stream(
+      "lucastra/conversation/send",
+      {
+        conversation,
+        text: withAttachments(request.prompt, await attachmentsOf(request)),
+        provider: request.model.vendor === VENDOR ? choiceOf(request.model.id) : null,
+        workspaces: folderPaths(),
+      },
+      (event) => {
+        if (event.kind === "passages") {
+          writer.passages(event);
+        } else if (event.kind === "delta") {
+          writer.write(event.text);
+        }
+      },
+      token,
+    );
+    writer.end(result);
+    return { metadata: { conversation } };
+  } catch (error) {
+    return failed(error);
+  }
+}
+
+async function searchFor(
+  lucastra: LucAstra,
+  request: ChatRequest,
+  stream: ChatResponseStream,
+  token: CancellationToken,
+): Promise<ChatResult> {
+  try {
+    const { hits = [], notices = [] } = await lucastra.request(
+      "lucastra/search",
+      { query: request.prompt, workspaces: folderPaths() },
+      token,
+    );
+    stream.markdown(hits.length === 0 ? "Nothing found." : `${hits.length} passages:\n\n`);
+    for (const hit of hits) {
+      stream.markdown("- ");
+      stream.anchor(locationOf(hit), `${hit.path}:${lineLabel(hit.range)}`);
+      stream.markdown("\n");
+    }
+    tell(stream, notices);
+    return {};
+  } catch (error) {
+    return failed(error);
+  }
+}
+
+/** Writes an answer as it arrives; its citations become links. */
+class AnswerWriter {
+  private readonly cited = new Map<number, Hit>();
+  private readonly cutter = new CitationCutter(() => new Set(this.cited.keys()));
+  private isEmpty = true;
+
+  constructor(private readonly stream: ChatResponseStream) {}
+
+  passages({ citations = [] }: PassagesEvent): void {
+    for (const { number, hit } of citations) {
+      this.cited.set(number, hit);
+      this.stream.reference(locationOf(hit));
+    }
+  }
+
+  write(text: string): void {
+    this.put(this.cutter.feed(text));
+  }
+
+  end({ notices = [], citations = [] }: SendResult): void {
+    this.put(this.cutter.end());
+    if (this.isEmpty) {
+      // No model answered: the passages are the answer.
+      for (const { number, hit } of citations) {
+        this.stream.markdown(`${number}. `);
+        this.stream.anchor(locationOf(hit), `${hit.path}:${lineLabel(hit.range)}`);
+        this.stream.markdown("\n");
+      }
+    }
+    tell(this.stream, notices);
+  }
+
+  private put(parts: readonly Part[]): void {
+    for (const part of parts) {
+      this.isEmpty = false;
+      if (part.numbers === undefined) {
+        this.stream.markdown(part.text);
+        continue;
+      }
+      for (const number of part.numbers) {
+        const hit = this.cited.get(number);
+        if (hit !== undefined) {
+          this.stream.anchor(locationOf(hit), `[${number}]`);
+        }
+      }
+    }
+  }
+}
+
+/** The conversation that this chat has been so far, or a new one. */
+async function conversationOf(lucastra: LucAstra, context: ChatContext, token: CancellationToken): Promise<string> {
+  for (const turn of context.history.toReversed()) {
+    const known = turn instanceof ChatResponseTurn ? turn.result.metadata?.["conversation"] : undefined;
+    if (typeof known === "string") {
+      return known;
+    }
+  }
+  return (await lucastra.request("lucastra/conversation/start", {}, token)).id;
+}
+
+/** The files and selections that the user attached to the request. */
+async function attachmentsOf(request: ChatRequest): Promise<Attachment[]> {
+  const places = request.references.map((reference) => reference.value);
+  const attachments = await Promise.all(
+    places.map(async (place): Promise<Attachment | undefined> => {
+      if (typeof place === "string") {
+        return { label: "attached text", language: "", text: place };
+      }
+      const uri = place instanceof Location ? place.uri : place;
+      if (!(uri instanceof Uri)) {
+        return undefined;
+      }
+      const document = await workspace.openTextDocument(uri);
+      const range = place instanceof Location ? place.range : undefined;
+      const lines = range === undefined ? "" : `:${range.start.line + 1}`;
+      return {
+        label: workspace.asRelativePath(uri) + lines,
+        language: document.languageId,
+        text: document.getText(range),
+      };
+    }),
+  );
+  return attachments
+    .filter((one) => one !== undefined)
+    .map((one) => ({ ...one, text: one.text.slice(0, LONGEST_ATTACHMENT) }));
+}
+
+function locationOf({ uri, range }: Hit): Location {
+  const { first, last } = wholeLines(range);
+  return new Location(Uri.parse(uri), new Range(first, 0, last, 0));
+}
+
+function tell(stream: ChatResponseStream, notices: readonly string[]): void {
+  for (const notice of notices) {
+    stream.markdown(`\n\n> ${notice}\n`);
+    if (notice.includes("no language model is configured")) {
+      stream.button({ command: "lucastra.openConfig", title: "Open Configuration" });
+    }
+  }
+}
+
+function failed(error: unknown): ChatResult {
+  return isCancellation(error) ? {} : { errorDetails: { message: failureOf(error).message } };
+}

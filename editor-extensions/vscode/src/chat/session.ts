@@ -1,0 +1,250 @@
+// One window's chat: a conversation of the daemon, asked one question at a time.
+
+import {
+  type Conversation,
+  type ConversationChangedParams,
+  ErrorCode,
+  type Method,
+  type Methods,
+  type Source,
+  type Turn,
+} from "../protocol";
+import { codeOf, failureOf, isCancellation, partialTextOf } from "../webview/failure";
+import { Replica } from "../webview/replica";
+import { type Attachment, withAttachments } from "./attachments";
+import { type ChatAction, type ChatState, emptyChat, isAnswering, lastNumber, reduceChat } from "./state";
+
+/** What a session needs of the daemon and the editor; aborting a signal cancels the request. */
+export interface Surroundings {
+  request<M extends Method>(method: M, params: Methods[M]["params"]): Promise<Methods[M]["result"]>;
+  stream<M extends Method>(
+    method: M,
+    params: Methods[M]["params"],
+    onEvent: (event: Methods[M]["events"]) => void,
+    signal: AbortSignal,
+  ): Promise<Methods[M]["result"]>;
+  /** Folders that answers are looked for in. */
+  folders(): string[];
+  /** Called with the open conversation, and with the choice of a model, so that the next window begins with them. */
+  remember(conversation: string | undefined, choice: string | null): void;
+}
+
+export const STOPPED = "Stopped. What had arrived is above.";
+
+export class ChatSession {
+  readonly replica: Replica<ChatState, ChatAction>;
+  private answering: AbortController | undefined;
+  private keys = 0;
+  /** Rises when another conversation is opened; what comes for an older one is dropped. */
+  private epoch = 0;
+
+  constructor(
+    private readonly surroundings: Surroundings,
+    choice: string | null,
+  ) {
+    this.replica = new Replica(reduceChat, emptyChat(choice));
+  }
+
+  get state(): ChatState {
+    return this.replica.state;
+  }
+
+  /** Ask, with what is attached; returns when the answer has ended. While one is being written, nothing is asked. */
+  async ask(text: string): Promise<void> {
+    const question = withAttachments(text, this.state.attachments);
+    if (text.trim() !== "" && !isAnswering(this.state)) {
+      await this.send(question);
+    }
+  }
+
+  /** Ask a turn's question again, as a new turn; what had arrived before stays. */
+  async retry(key: number): Promise<void> {
+    const turn = this.state.turns.find((one) => one.key === key);
+    if (turn !== undefined && !isAnswering(this.state)) {
+      await this.send(turn.question);
+    }
+  }
+
+  /** Cancel the answer that is being written; the daemon closes its connection to the model. */
+  stop(): void {
+    this.answering?.abort();
+  }
+
+  /** Begin a new conversation; the daemon learns of it with its first question. */
+  clear(): void {
+    this.leave();
+    this.show(null, []);
+  }
+
+  /** Open a conversation of the daemon. */
+  async open(id: string): Promise<void> {
+    const epoch = this.leave();
+    try {
+      const { conversation, turns = [] } = await this.surroundings.request("lucastra/conversation/history", {
+        conversation: id,
+        limit: 1000,
+      });
+      await this.surroundings.request("lucastra/conversation/follow", { conversation: id });
+      if (epoch === this.epoch) {
+        this.show(conversation, turns);
+      }
+    } catch (error) {
+      if (codeOf(error) === ErrorCode.CONVERSATION_NOT_FOUND && epoch === this.epoch) {
+        this.show(null, []);
+      } else if (epoch === this.epoch) {
+        this.replica.dispatch({ type: "failed", failure: failureOf(error) });
+      }
+    }
+  }
+
+  /** The daemon's news of a conversation: another window, or a shell, may have changed it. */
+  async changed({ conversation, change, turns = 0 }: ConversationChangedParams): Promise<void> {
+    if (conversation !== this.state.conversation?.id) {
+      return;
+    }
+    if (change === "deleted") {
+      this.clear();
+    } else if (change === "renamed") {
+      await this.readTitle(conversation);
+    } else if (!isAnswering(this.state) && (turns > lastNumber(this.state) || this.isAnsweredElsewhere())) {
+      await this.open(conversation);
+    }
+  }
+
+  attach(attachment: Attachment): void {
+    this.replica.dispatch({ type: "attached", attachment });
+  }
+
+  detach(place: number): void {
+    this.replica.dispatch({ type: "detached", place });
+  }
+
+  /** Ask further questions of `choice`, or of the configured provider. */
+  choose(choice: string | null): void {
+    this.replica.dispatch({ type: "chose", choice });
+    this.surroundings.remember(this.state.conversation?.id, choice);
+  }
+
+  retrieve(retrieve: boolean): void {
+    this.replica.dispatch({ type: "retrieving", retrieve });
+  }
+
+  /** Learn what answers where nothing is chosen. */
+  async readConfigured(): Promise<void> {
+    try {
+      const { providers = [] } = await this.surroundings.request("lucastra/providers", {});
+      const found = providers.find((one) => one.default && one.configured);
+      const configured = found === undefined ? null : [found.kind, found.model].filter(Boolean).join("/");
+      this.replica.dispatch({ type: "configured", configured });
+    } catch {
+      // The label stays as it was; whoever asks a question is told what is wrong.
+    }
+  }
+
+  /** A passage of a turn. */
+  passage(key: number, number: number): Source | undefined {
+    return this.state.turns.find((one) => one.key === key)?.passages.find((one) => one.number === number);
+  }
+
+  dispose(): void {
+    this.leave();
+    this.replica.detach();
+  }
+
+  private async send(question: string): Promise<void> {
+    const epoch = this.epoch;
+    const controller = new AbortController();
+    this.answering = controller;
+    this.keys += 1;
+    const key = this.keys;
+    const dispatch = (action: ChatAction): void => {
+      if (epoch === this.epoch) {
+        this.replica.dispatch(action);
+      }
+    };
+    const { retrieve, choice } = this.state;
+    dispatch({ type: "asked", key, question, retrieve });
+    try {
+      const conversation = await this.conversation(epoch);
+      controller.signal.throwIfAborted();
+      const result = await this.surroundings.stream(
+        "lucastra/conversation/send",
+        { conversation, text: question, retrieve, provider: choice, workspaces: this.surroundings.folders() },
+        (event) => dispatch(actionOf(key, event)),
+        controller.signal,
+      );
+      dispatch({ type: "answered", key, result });
+      await this.nameIfUnnamed(conversation, epoch);
+    } catch (error) {
+      const stopped = controller.signal.aborted || isCancellation(error);
+      const failure = stopped ? { message: STOPPED, cures: ["retry" as const] } : failureOf(error);
+      dispatch({ type: "broke", key, failure, partialText: partialTextOf(error) });
+    } finally {
+      if (this.answering === controller) {
+        this.answering = undefined;
+      }
+    }
+  }
+
+  /** The open conversation, or a new one. */
+  private async conversation(epoch: number): Promise<string> {
+    const open = this.state.conversation?.id;
+    if (open !== undefined) {
+      return open;
+    }
+    const conversation = await this.surroundings.request("lucastra/conversation/start", {});
+    if (epoch === this.epoch) {
+      this.replica.dispatch({ type: "started", conversation });
+      this.surroundings.remember(conversation.id, this.state.choice);
+      await this.surroundings.request("lucastra/conversation/follow", { conversation: conversation.id });
+    }
+    return conversation.id;
+  }
+
+  /** The first question gives a conversation its title. */
+  private async nameIfUnnamed(id: string, epoch: number): Promise<void> {
+    if (epoch === this.epoch && this.state.conversation?.title === "") {
+      await this.readTitle(id);
+    }
+  }
+
+  private async readTitle(id: string): Promise<void> {
+    const { conversation } = await this.surroundings.request("lucastra/conversation/history", {
+      conversation: id,
+      after: lastNumber(this.state),
+      limit: 1,
+    });
+    if (conversation.id === this.state.conversation?.id) {
+      this.replica.dispatch({ type: "renamed", title: conversation.title });
+    }
+  }
+
+  private isAnsweredElsewhere(): boolean {
+    return this.state.turns.at(-1)?.phase === "elsewhere";
+  }
+
+  private leave(): number {
+    this.answering?.abort();
+    this.answering = undefined;
+    this.epoch += 1;
+    return this.epoch;
+  }
+
+  private show(conversation: Conversation | null, turns: Turn[]): void {
+    const firstKey = this.keys + 1;
+    this.keys += turns.length;
+    this.replica.dispatch({ type: "opened", conversation, turns, firstKey });
+    this.surroundings.remember(conversation?.id, this.state.choice);
+  }
+}
+
+function actionOf(key: number, event: Methods["lucastra/conversation/send"]["events"]): ChatAction {
+  switch (event.kind) {
+    case "passages":
+      return { type: "passages", key, event };
+    case "delta":
+      return { type: "delta", key, text: event.text };
+    case "usage":
+      return { type: "usage", key, event };
+  }
+}

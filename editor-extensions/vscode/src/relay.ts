@@ -1,0 +1,129 @@
+// Starts `lucastrad --stdio`, and speaks LSP and LucAstra's own methods with it.
+
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { homedir } from "node:os";
+import type { LogOutputChannel } from "vscode";
+import {
+  CloseAction,
+  CodeActionRequest,
+  type DynamicFeature,
+  ErrorAction,
+  ExecuteCommandRequest,
+  LanguageClient,
+  type LanguageClientOptions,
+  type Middleware,
+  ProgressType,
+  RevealOutputChannelOn,
+  type StaticFeature,
+} from "vscode-languageclient/node";
+import type { Launcher, Server, Session } from "./daemon";
+import { findServer } from "./server";
+import { serverEnvironment, surroundings } from "./surroundings";
+
+const STDERR_LINES = 3;
+
+/** The daemon offers these to editors without an extension; this one has commands and menus of its own, of the same names. */
+const LEFT_OUT: readonly string[] = [ExecuteCommandRequest.method, CodeActionRequest.method];
+const PROGRESS = new ProgressType<unknown>();
+
+class Client extends LanguageClient {
+  // biome-ignore lint/suspicious/noExplicitAny: the base class's own type
+  override registerFeature(feature: StaticFeature | DynamicFeature<any>): void {
+    if (!("registrationType" in feature && LEFT_OUT.includes(feature.registrationType.method))) {
+      super.registerFeature(feature);
+    }
+  }
+}
+
+/** Starts relays with what the settings and the window say at that time. */
+export class RelayLauncher implements Launcher {
+  readonly #log: LogOutputChannel;
+  readonly #middleware: Middleware;
+
+  constructor(log: LogOutputChannel, middleware: Middleware) {
+    this.#log = log;
+    this.#middleware = middleware;
+  }
+
+  async find(signal: AbortSignal): Promise<Server> {
+    const server = await findServer(await surroundings(), signal);
+    this.#log.info(`server: ${server.path}, version ${server.version}`);
+    return server;
+  }
+
+  async start(server: Server): Promise<Session> {
+    const relay = spawn(server.path, ["--stdio"], { env: serverEnvironment(), cwd: homedir(), stdio: "pipe" });
+    const said = lastLines(relay);
+    // Not `exit`: what the relay wrote last would still be on its way.
+    const closed = once(relay, "close").then(
+      () => said() || "the connection to the daemon was lost",
+      (error: Error) => error.message,
+    );
+    const client = new Client("lucastra", "LucAstra", async () => relay, this.#options());
+    try {
+      await Promise.race([
+        client.start(),
+        closed.then((reason) => {
+          throw new Error(reason);
+        }),
+      ]);
+    } catch (error) {
+      await end(client, relay, closed);
+      throw said() === "" ? error : new Error(said());
+    }
+    return {
+      closed,
+      // An undefined token would be taken for a second parameter, and both be sent as a list.
+      request: (method, params, token) =>
+        token === undefined ? client.sendRequest(method, params) : client.sendRequest(method, params, token),
+      onNotification: (method, handler) => client.onNotification(method, handler),
+      onProgress: (token, handler) => client.onProgress(PROGRESS, token, handler),
+      dispose: () => end(client, relay, closed),
+    };
+  }
+
+  #options(): LanguageClientOptions {
+    return {
+      documentSelector: [{ scheme: "file" }, { scheme: "untitled" }],
+      outputChannel: this.#log,
+      traceOutputChannel: this.#log,
+      revealOutputChannelOn: RevealOutputChannelOn.Never,
+      middleware: this.#middleware,
+      initializationFailedHandler: () => false,
+      // `LucAstra` decides when to start again, and tells the user.
+      errorHandler: {
+        error: () => ({ action: ErrorAction.Continue, handled: true }),
+        closed: () => ({ action: CloseAction.DoNotRestart, handled: true }),
+      },
+    };
+  }
+}
+
+/** Say goodbye where somebody still listens; the relay is gone when this resolves. */
+async function end(client: LanguageClient, relay: ChildProcess, closed: Promise<string>): Promise<void> {
+  try {
+    await client.dispose();
+  } catch {
+    // The relay went first, and with it whoever could answer `shutdown`.
+  }
+  relay.stdin?.end();
+  const killing = setTimeout(() => relay.kill("SIGKILL"), 3_000);
+  await closed;
+  clearTimeout(killing);
+}
+
+/** A function that returns the last lines that the process wrote to standard error. */
+function lastLines(process: ChildProcess): () => string {
+  let tail = "";
+  process.stderr?.setEncoding("utf8").on("data", (text: string) => {
+    tail = (tail + text).slice(-4096);
+  });
+  return () =>
+    tail
+      .trim()
+      .split("\n")
+      .slice(-STDERR_LINES)
+      .map((line) => line.replace(/^lucastrad: /, ""))
+      .join(" ");
+}

@@ -1,0 +1,13 @@
+"""The VS Code extension's own checks: format, lint, strict types, and its unit tests."""
+
+from pathlib import Path
+
+import pytest
+from toolchain import Toolchain, copy_of_extension
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+
+
+@pytest.mark.parametrize("script", ["check", "test"])
+def test_sources_pass_their_own(script: str, tools: Toolchain, tmp_path: Path) -> None:
+    tools.node.npm("run", script, folder=copy_of_extension(tools, tmp_path))
