@@ -1,10 +1,11 @@
-"""The end of the process that a client names as its own (`processId` of LSP's initialize)."""
+"""The end of an editor: of the process that a client names as its own (`processId` of LSP's initialize), and of the
+one that has started a relay."""
 
 import os
 
 import trio
 
-POLL_SECONDS = 5.0
+POLL_SECONDS = 1.0
 
 
 async def until_gone(pid: int) -> None:

@@ -7,13 +7,15 @@ open; and what anything prints to standard output reaches standard error, never 
 import os
 import re
 import sys
+from contextlib import suppress
 
 import trio
 from lucastra_protocol.connect import open_session
 from lucastra_protocol.errors import LucAstraError
 from lucastra_protocol.paths import Paths
 
-PARENT_POLL_SECONDS = 1.0
+from lucastrad.server.parent import until_gone
+
 _LEAVE_SECONDS = 2.0
 _CHUNK_BYTES = 64 * 1024
 _EXIT = re.compile(rb'"method"\s*:\s*"exit"')
@@ -31,19 +33,19 @@ def main(paths: Paths) -> int:
     return trio.run(relay, paths, editor_in, editor_out)
 
 
-async def relay(paths: Paths, editor_in: int, editor_out: int, *, parent_pid: int | None = None) -> int:
+async def relay(paths: Paths, editor_in: int, editor_out: int) -> int:
     """Relay between two file descriptors, which are then closed, and the daemon of `paths`.
 
     Returns 0 when the editor left, 1 when it said `exit` without `shutdown` (LSP 3.18, "Exit Notification"),
     or the daemon could not be reached or left first.
     """
-    parent_pid = os.getppid() if parent_pid is None else parent_pid
+    editor = os.getppid()
     async with (
         trio.lowlevel.FdStream(editor_in) as source,
         trio.lowlevel.FdStream(editor_out) as sink,
         trio.open_nursery() as nursery,
     ):
-        nursery.start_soon(_leave_with_parent, parent_pid, nursery.cancel_scope)
+        nursery.start_soon(_leave_with_parent, editor, nursery.cancel_scope)
         try:
             daemon, _ = await open_session(paths, client_name="lucastrad --stdio")
         except LucAstraError as error:
@@ -112,10 +114,12 @@ async def _send_to_editor(editor: trio.abc.SendStream, data: bytes | bytearray) 
         raise _EditorGone from None
 
 
-async def _leave_with_parent(parent_pid: int, relaying: trio.CancelScope) -> None:
+async def _leave_with_parent(parent: int, relaying: trio.CancelScope) -> None:
     """Cancel when the parent dies: its pipes stay open as long as any child of its own holds them."""
-    while os.getppid() == parent_pid:  # noqa: ASYNC110 (no event tells of a parent's death on every system)
-        await trio.sleep(PARENT_POLL_SECONDS)
+    if not parent:  # it is of another container, and cannot be watched
+        return
+    with suppress(ProcessLookupError):  # it has died before this began
+        await until_gone(parent)
     relaying.cancel()
 
 

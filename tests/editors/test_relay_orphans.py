@@ -44,9 +44,7 @@ def editor(home: Path) -> Iterator[Editor]:
     """An editor whose relay has been asked for the daemon's status."""
     to_relay, to_daemon = os.pipe()
     from_daemon, from_relay = os.pipe()
-    environment = {
-        name: value for name, value in os.environ.items() if name not in ("XDG_RUNTIME_DIR", "LUCASTRA_HOME")
-    }
+    environment = {name: value for name, value in os.environ.items() if name not in _LEFT_OUT}
     # In the background of a shell that waits: killing the shell orphans it, as the end of an editor does. Such a job
     # reads from /dev/null unless it is told otherwise.
     script = 'exec 3<&0; "$0" -P -m lucastrad --stdio <&3 & echo $! >&2; wait'
