@@ -123,7 +123,8 @@ class WorkspaceIndexer:
         self._store: WorkspaceStore | None = None
         self._queue = FileQueue()
         self._hints: set[str] = set()
-        self._scans_wanted = self._scans_begun = self._scans_done = 0
+        self._scans_begun = self._scans_done = 0
+        self._scans_wanted = 1  # nothing is ready before the first, also while `run` has not begun
         self._scan_wake = Wake()
         self._index_wake = Broadcast()
         self._publish_wake = Wake()
@@ -191,11 +192,12 @@ class WorkspaceIndexer:
 
     async def progress(self) -> IndexProgress:
         """How far the present indexing has come."""
+        state = self._current_state()  # first, so that no state claims more than the totals show
         counts = await self._count()
         waiting = len(self._queue)
         total = max(self._progress.total_files, waiting)
         return IndexProgress(
-            state=self._current_state(),
+            state=state,
             files_done=total - waiting,
             files_total=total,
             chunks=counts.chunks if counts else 0,
@@ -204,7 +206,8 @@ class WorkspaceIndexer:
 
     async def report(self) -> WorkspaceReport:
         """The workspace's state, with totals from the catalog."""
-        if self.freshness is Freshness.FRESH:
+        state, freshness = self._current_state(), self.freshness  # first, as in `progress`
+        if freshness is Freshness.FRESH or state is WorkspaceState.READY:
             self._counted = (0.0, None)  # nothing changes any more: tell it exactly
         counts = await self._count()
         size = await trio.to_thread.run_sync(self.store.size_bytes) if self._store else 0
@@ -215,8 +218,8 @@ class WorkspaceIndexer:
             problems.append(f"{files} could not be indexed; see `lucastra-client status --files --skipped`")
         return WorkspaceReport(
             root=str(self.root),
-            state=self._current_state(),
-            freshness=self.freshness,
+            state=state,
+            freshness=freshness,
             files=counts.files if counts else 0,
             chunks=counts.chunks if counts else 0,
             embedded=counts.embedded if counts else 0,

@@ -213,3 +213,15 @@ async def test_another_model_takes_over_while_the_old_one_answers(tmp_path: Path
         await one.until_report(lambda _: indexer.ready.is_set() and indexer.store.space == SPACE)
         await one.until(WorkspaceState.READY, embedded=12)
         assert gated.sent == []
+
+
+async def test_a_workspace_is_not_ready_before_its_first_scan(tmp_path: Path) -> None:
+    async with daemon(tmp_path, EmbeddingProvider()) as one:
+        seen: list[WorkspaceReport] = [await one.report()]
+        while seen[-1].chunks < 12:
+            await trio.lowlevel.checkpoint()
+            seen.append(await one.report())
+    too_early = [report for report in seen if report.files == 0]
+    assert too_early[0].state is WorkspaceState.SCANNING
+    assert WorkspaceState.READY not in {report.state for report in too_early}
+    assert Freshness.FRESH not in {report.freshness for report in too_early}
