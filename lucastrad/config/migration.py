@@ -33,7 +33,9 @@ def migrated(tree: dict[str, object]) -> tuple[dict[str, object], tuple[str, ...
     changes: list[str] = []
     today = dict(tree)
     flat = {name: today.pop(name) for name in LlmConfig.__struct_fields__ if name in today}
-    section = today.get("llm", {} if flat else None)
+    section = today.get("llm")
+    if section is None and flat:
+        section = {}
     if isinstance(section, dict):
         section = flat | section
         if flat:
@@ -43,6 +45,8 @@ def migrated(tree: dict[str, object]) -> tuple[dict[str, object], tuple[str, ...
             changes.append('wrote "provider": "llamafile" into "llm", which v1.0 took for granted')
         # At the place where it stood, or first, where v1.0 had its keys.
         today = today | {"llm": section} if "llm" in today else {"llm": section, **today}
+    else:
+        today |= flat
     for name, why in RETIRED_SECTIONS.items():
         if today.pop(name, None) is not None:
             changes.append(f"left out {name}: {why}")

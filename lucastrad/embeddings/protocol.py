@@ -11,11 +11,23 @@ from lucastrad.types import Passage, VectorSpace
 
 
 class EmbeddingFailed(LucAstraError):
-    """The model gave no vectors. `passing`: the same texts may be embedded a little later."""
+    """The model gave no vectors.
 
-    def __init__(self, message: str, *, passing: bool, code: ErrorCode = ErrorCode.PROVIDER_FAILED) -> None:
+    `passing`: the same texts may be embedded a little later. `refused`: it was reached and did not take these texts;
+    others it may take.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        passing: bool,
+        refused: bool = False,
+        code: ErrorCode = ErrorCode.PROVIDER_FAILED,
+    ) -> None:
         super().__init__(message, code=code)
         self.passing = passing
+        self.refused = refused
 
 
 class Embedder(Protocol):

@@ -250,7 +250,8 @@ async def _request(choice: Choice, source: Source, texts: tuple[str, ...], *, re
 def _failure(error: LucAstraError) -> EmbeddingFailed:
     lasting = not isinstance(error, ProviderError) or isinstance(error, _LASTING)
     which = "; `embeddings.model` names the one for embeddings" if isinstance(error, UnknownModel) else ""
-    return EmbeddingFailed(f"{error.message}{which}", passing=not lasting)
+    refused = isinstance(error, RequestRejected)
+    return EmbeddingFailed(f"{error.message}{which}", passing=not lasting, refused=refused)
 
 
 def _title(choice: Choice) -> str:

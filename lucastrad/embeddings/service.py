@@ -27,6 +27,9 @@ _log = logging.getLogger(__name__)
 LOCAL = "local"
 _PATIENCE_SECONDS = 60.0
 """How long a provider may fail before the packaged model takes its place: changing over reopens every index."""
+_KEPT_PATIENCE = 60
+"""So many times as long where it has embedded before: the change-over removes the index of what it has embedded, which
+comes back from the cache, but only as far as that goes. Meanwhile passages are found by keyword."""
 _FIRST_WAIT_SECONDS, _LONGEST_WAIT_SECONDS = 2.0, 60.0
 
 
@@ -183,11 +186,13 @@ class EmbeddingService:
     async def _reached(self, source: Source, settings: EmbeddingsConfig) -> VectorSpace:
         """The provider's space, once it answers."""
         began, wait = trio.current_time(), _FIRST_WAIT_SECONDS
+        in_use = self._embedders.known.space_of(source) == self._spaces.configured.space
+        patience = self._patience_seconds * (_KEPT_PATIENCE if in_use else 1)
         while True:
             try:
                 return await find_space(self._embedders.providers, source)
             except EmbeddingFailed as error:
-                patient = error.passing and trio.current_time() - began < self._patience_seconds
+                patient = error.passing and trio.current_time() - began < patience
                 self._tell(error, source, settings, give_up=not patient and settings.fallback == LOCAL)
             await trio.sleep(wait)
             wait = min(wait * 2, _LONGEST_WAIT_SECONDS)

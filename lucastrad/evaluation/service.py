@@ -17,7 +17,9 @@ import msgspec
 import trio
 from lucastra_protocol.errors import LucAstraError
 
+from lucastrad.embeddings.protocol import Embedder, Metered
 from lucastrad.embeddings.spaces import EmbeddingSpaces
+from lucastrad.embeddings.static import SPACE
 from lucastrad.evaluation import scoring
 from lucastrad.evaluation.advice import advise
 from lucastrad.evaluation.history import read_history
@@ -111,7 +113,8 @@ class EvaluationService:
         root, catalog = indexer.root, (await indexer.opened()).catalog
         if self._one.locked():
             await report(EvaluationProgress("waiting for another evaluation", 0.0))
-        async with self._one, self._own_index() as index:
+        embedder = self._own_embedder()
+        async with self._one, self._own_index(embedder.space.dimensions) as index:
             await report(EvaluationProgress("reading the git history", 0.0))
             history = await read_history(root)
             from_commits = await trio.to_thread.run_sync(
@@ -119,7 +122,7 @@ class EvaluationService:
             )
             spans = await trio.to_thread.run_sync(catalog.spans)
             files = sampled(spans, lambda item: item[1].last - item[1].first + 1, self._most_passages)
-            seen = await self._read(root, [path for path, _ in files], index, report)
+            seen = await self._read(root, [path for path, _ in files], index, embedder, report)
             asked = drawn(unambiguous(seen.questions), from_commits.questions, questions)
             if not asked:
                 raise LucAstraError(
@@ -127,10 +130,12 @@ class EvaluationService:
                     f" {history.problem or 'no commit says what it does to them'}; write docstrings or doc comments,"
                     " or evaluate a repository with a git history"
                 )
-            results = await self._ask(root, asked, index, report)
+            results = await self._ask(root, asked, index, embedder, report)
         counts = await trio.to_thread.run_sync(catalog.counts)
         corpus = _corpus(seen, from_commits, chunks=counts.chunks, embedded=counts.embedded)
         notices = [history.problem] if history.problem else []
+        if embedder is not self._embeddings.configured:
+            notices.append("definitions were searched with the packaged model: a provider's would be paid each time")
         if len(files) < len(spans):
             notices.append(
                 f"definitions were searched in {len(files):,} of {len(spans):,} files, drawn by chance, to read at most"
@@ -156,10 +161,15 @@ class EvaluationService:
 
     # --- reading ---------------------------------------------------------------------------------
 
+    def _own_embedder(self) -> Embedder:
+        """What embeds an evaluation's own index, the same from its beginning to its end."""
+        configured = self._embeddings.configured
+        packaged = self._embeddings.embedder(SPACE) if isinstance(configured, Metered) else None
+        return packaged or configured
+
     @asynccontextmanager
-    async def _own_index(self) -> AsyncIterator[StrippedIndex]:
+    async def _own_index(self, dimensions: int) -> AsyncIterator[StrippedIndex]:
         """An empty index, whose files are gone afterwards; so are those of a daemon that was killed over one."""
-        dimensions = self._embeddings.configured.space.dimensions
         index = await trio.to_thread.run_sync(_new_index, self._folder, dimensions)
         try:
             yield index
@@ -168,7 +178,9 @@ class EvaluationService:
                 await trio.to_thread.run_sync(index.close)
                 await trio.to_thread.run_sync(shutil.rmtree, self._folder, True)
 
-    async def _read(self, root: Path, paths: Sequence[str], index: StrippedIndex, report: ReportProgress) -> _Seen:
+    async def _read(
+        self, root: Path, paths: Sequence[str], index: StrippedIndex, embedder: Embedder, report: ReportProgress
+    ) -> _Seen:
         """Fill the index with the files, without their documentation."""
         seen = _Seen()
         step = _FILES_A_JOB * self._pool.size
@@ -179,7 +191,7 @@ class EvaluationService:
                 for file in file_batch:
                     seen.note(file)
                 await trio.to_thread.run_sync(index.add, file_batch)
-                await self._embed(file_batch, index)
+                await _embed(file_batch, index, embedder)
         await trio.to_thread.run_sync(index.publish)
         return seen
 
@@ -208,31 +220,26 @@ class EvaluationService:
             middle = len(paths) // 2
             return await self._strip(root, paths[:middle]) + await self._strip(root, paths[middle:])
 
-    async def _embed(self, files: Sequence[StrippedFile], index: StrippedIndex) -> None:
-        embedder = self._embeddings.configured
-        passages = [chunk.passage for file in files for chunk in file.chunks]
-        for start in range(0, len(passages), embedder.batch_size):
-            index.embedded(await embedder.embed_passages(passages[start : start + embedder.batch_size]))
-
     # --- asking ----------------------------------------------------------------------------------
 
     async def _ask(
-        self, root: Path, asked: Sequence[Question], index: StrippedIndex, report: ReportProgress
+        self,
+        root: Path,
+        asked: Sequence[Question],
+        index: StrippedIndex,
+        embedder: Embedder,
+        report: ReportProgress,
     ) -> list[Measured]:
         results: list[Measured] = []
         for number, question in enumerate(asked):
             share = _READING_SHARE + (1 - _READING_SHARE) * number / len(asked)
             await report(EvaluationProgress(f"asking: {number:,} of {len(asked):,} questions", share))
             if question.source is Source.DEFINITIONS:
-                hits = await self._ask_own(question.text, index)
+                hits = await _ask_own(question.text, index, embedder)
             else:
                 hits = await self._ask_workspace(question.text, root)
             results.append(scoring.measured(question, hits))
         return results
-
-    async def _ask_own(self, text: str, index: StrippedIndex) -> dict[SearchMode, Sequence[Place]]:
-        vector = await self._embeddings.configured.embed_query(text)
-        return await trio.to_thread.run_sync(lambda: {mode: index.search(text, mode, vector) for mode in MODES})
 
     async def _ask_workspace(self, text: str, root: Path) -> dict[SearchMode, Sequence[Place]]:
         hits: dict[SearchMode, Sequence[Place]] = {}
@@ -253,6 +260,17 @@ async def _to_nobody(_: EvaluationProgress) -> None:
 def _new_index(folder: Path, dimensions: int) -> StrippedIndex:
     shutil.rmtree(folder, ignore_errors=True)
     return StrippedIndex(folder, dimensions)
+
+
+async def _embed(files: Sequence[StrippedFile], index: StrippedIndex, embedder: Embedder) -> None:
+    passages = [chunk.passage for file in files for chunk in file.chunks]
+    for start in range(0, len(passages), embedder.batch_size):
+        index.embedded(await embedder.embed_passages(passages[start : start + embedder.batch_size]))
+
+
+async def _ask_own(text: str, index: StrippedIndex, embedder: Embedder) -> dict[SearchMode, Sequence[Place]]:
+    vector = await embedder.embed_query(text)
+    return await trio.to_thread.run_sync(lambda: {mode: index.search(text, mode, vector) for mode in MODES})
 
 
 def _reason(root: Path, catalog: CatalogReader, path: str) -> str | None:

@@ -28,6 +28,8 @@ _log = logging.getLogger(__name__)
 
 _Vectors = dict[bytes, NDArray[np.float32]]
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 2.0, 60.0
+_ROUNDS = 3
+"""After so many failures of the same passages, while the model takes others, the culprit is looked for."""
 _ESTIMATED_AT_ONCE = 1000
 
 
@@ -64,6 +66,7 @@ class Backfill:
         self._wake = Wake()
         self._from_start = False
         self._pause_seconds = _FIRST_PAUSE_SECONDS
+        self._rounds = 0
         self._failure: EmbeddingFailed | None = None
 
     def wake(self) -> None:
@@ -208,6 +211,15 @@ class Backfill:
                 return one | await self._embed_surely(embedder, chunks[middle:])
             _log.warning("a passage of %s could not be embedded: %s", chunks[0].path, error)
             return {}
+        except EmbeddingFailed as error:
+            if not (error.refused or self._rounds >= _ROUNDS) or not await _takes_others(embedder):
+                raise
+            if len(chunks) > 1:
+                middle = len(chunks) // 2
+                one = await self._embed_surely(embedder, chunks[:middle])
+                return one | await self._embed_surely(embedder, chunks[middle:])
+            _log.warning("a passage of %s is refused by the embedding model: %s", chunks[0].path, error.message)
+            return {}
 
     # --- a model that does not answer ------------------------------------------------------------
 
@@ -217,11 +229,22 @@ class Backfill:
         self._changed()
         with trio.move_on_after(self._pause_seconds):
             await self._embeddings.changed()
+        self._rounds += 1
         self._pause_seconds = min(self._pause_seconds * 2, _LONGEST_PAUSE_SECONDS)
 
     def _resumed(self) -> None:
         self._pause_seconds = _FIRST_PAUSE_SECONDS
+        self._rounds = 0
         self._troubled("")
+
+
+async def _takes_others(embedder: Embedder) -> bool:
+    """Whether the model answers at all, so that what it refused is to blame."""
+    try:
+        await embedder.embed_passages([Passage("", "", "an ordinary line of text")])
+    except EmbeddingFailed:
+        return False
+    return True
 
 
 def _passage(chunk: PendingChunk) -> Passage:

@@ -15,7 +15,7 @@ import trio
 from lucastra_protocol.errors import ErrorCode, LucAstraError
 from numpy.typing import NDArray
 
-from lucastrad.embeddings.protocol import EmbeddingFailed, fitting
+from lucastrad.embeddings.protocol import EmbeddingFailed, Metered, fitting
 from lucastrad.embeddings.spaces import EmbeddingSpaces
 from lucastrad.indexing.analysis import passage
 from lucastrad.indexing.chunking import TEXT, language_of
@@ -150,8 +150,11 @@ class SearchService:
 
         async def embed(space: VectorSpace) -> NDArray[np.float32] | None:
             embedder = self._embeddings.embedder(space)
-            if space == served.space or vector is None or embedder is None:
-                return vector if space == served.space else None
+            if space == served.space:
+                return vector
+            # What is unsaved goes to no provider.
+            if vector is None or embedder is None or (live is not None and isinstance(embedder, Metered)):
+                return None
             try:
                 (row,) = await embedder.embed_passages([passage(chunk.path, chunk.symbol, chunk.text)])
                 return np.asarray(row, np.float32)

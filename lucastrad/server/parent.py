@@ -17,7 +17,13 @@ async def until_gone(pid: int) -> None:
     if not hasattr(os, "pidfd_open"):  # macOS
         await _poll(pid)
         return
-    descriptor = os.pidfd_open(pid)
+    try:
+        descriptor = os.pidfd_open(pid)
+    except ProcessLookupError:
+        raise
+    except OSError:  # a kernel before 5.3, or a sandbox that does not let it through
+        await _poll(pid)
+        return
     try:
         await trio.lowlevel.wait_readable(descriptor)
     finally:

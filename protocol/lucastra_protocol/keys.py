@@ -48,7 +48,8 @@ class SystemKeyring:
             raise failure[0]
         if not found:
             raise KeyringUnavailable(
-                f"the system's keyring has not answered within {_ANSWER_SECONDS:g} s: unlock it, {_ELSEWHERE}"
+                f"the system's keyring has not answered within {_ANSWER_SECONDS:g} s: unlock it and save config.json"
+                f" again, {_ELSEWHERE}"
             )
         return found[0]
 
@@ -101,7 +102,8 @@ class _Translated:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: Any) -> None:
         if isinstance(error, Exception) and not isinstance(error, LucAstraError):
             raise KeyringUnavailable(
-                f"the system's keyring ({self._name}) did not do it ({type(error).__name__}): unlock it, {_ELSEWHERE}"
+                f"the system's keyring ({self._name}) did not do it ({type(error).__name__}): unlock it and save"
+                f" config.json again, {_ELSEWHERE}"
             ) from None
 
 

@@ -46,7 +46,8 @@ class Node:
     @property
     def environment(self) -> dict[str, str]:
         """An environment in which scripts of npm packages find this node, and its npm, by the package's wrappers."""
-        return {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        return {**os.environ, "PATH": path, "NO_COLOR": "1"}
 
     def npm(self, *arguments: str, folder: Path) -> None:
         """Run npm in `folder`; fails with all that it said."""

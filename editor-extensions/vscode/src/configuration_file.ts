@@ -4,13 +4,13 @@ import { mkdir, open } from "node:fs/promises";
 import { homedir } from "node:os";
 import { dirname, join } from "node:path";
 import { Uri, window } from "vscode";
-import { folderPaths } from "./surroundings";
+import { folderPaths, serverEnvironment } from "./surroundings";
 
 const WORKSPACE_FILE = ".lucastra.json";
 
 /** Let the user choose between their own configuration and that of a folder, and open it; a new one is begun. */
 export async function openConfiguration(home: string | undefined): Promise<void> {
-  const own = join(home ?? process.env["LUCASTRA_HOME"] ?? join(homedir(), ".lucastra"), "config.json");
+  const own = join(home ?? serverEnvironment()["LUCASTRA_HOME"] ?? join(homedir(), ".lucastra"), "config.json");
   const choices = [
     { label: "Your configuration", description: own, path: own },
     ...folderPaths().map((folder) => ({

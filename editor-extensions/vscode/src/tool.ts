@@ -20,7 +20,12 @@ export function registerSearchTool(lucastra: LucAstra): Disposable {
   return lm.registerTool<SearchInput>("lucastra_search", {
     prepareInvocation: ({ input }) => ({ invocationMessage: `Searching for "${input.query}"` }),
     invoke: async ({ input }: LanguageModelToolInvocationOptions<SearchInput>, token: CancellationToken) => {
-      const params = { ...input, workspaces: folderPaths() };
+      const workspaces = folderPaths();
+      if (workspaces.length === 0) {
+        // None would mean every indexed project, which the model is not to read unasked.
+        throw new Error("No folder is open in this window: open the project that is to be searched.");
+      }
+      const params = { ...input, workspaces };
       const result = await lucastra.request("lucastra/search", params, token);
       return new LanguageModelToolResult([new LanguageModelTextPart(asText(result))]);
     },

@@ -43,6 +43,8 @@ def _named(hit: Hit) -> str:
 
 
 def _passage(hit: Hit) -> list[str]:
+    if hit.unsaved:  # a page is a file, and nothing of an unsaved buffer is written to one
+        return [place(hit), "(not saved yet: see the editor)"]
     lines = hit.content.rstrip().split("\n")
     shown = "\n".join(lines[:_MOST_LINES])
     longest = max(map(len, _FENCES.findall(shown)), default=2)

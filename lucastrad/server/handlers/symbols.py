@@ -45,7 +45,7 @@ async def workspace_symbol(session: "Session", params: lsp.WorkspaceSymbolParams
     async def send(symbols: Sequence[Symbol]) -> None:
         await session.drain()
         value = [_to_wire(session, symbol) for symbol in symbols]
-        session.engine.notify(lsp.PROGRESS, lsp.ProgressParams(token=token or "", value=value))
+        session.engine.notify(lsp.PROGRESS, lsp.ProgressParams(token="" if token is None else token, value=value))
 
     found = None if token is None else send
     symbols = await session.services.symbols.find(params.query, folders, limit=MOST_SYMBOLS, found=found)

@@ -122,3 +122,35 @@ def test_an_empty_question_is_not_sent(editor: Editor, model: ModelServer) -> No
     editor.keys("<CR>")
     editor.until_told("write a question")
     assert not model.requests
+
+
+def test_a_chat_that_was_deleted_is_followed_by_a_whole_one(editor: Editor, model: ModelServer) -> None:
+    editor.command("Lucastra chat")
+    before = editor.lua("return vim.bo.filetype .. vim.bo.buftype")
+    editor.command("bdelete")
+    editor.until(lambda: editor.lua("return vim.fn.bufexists('lucastra://chat')") == 0)
+    model.answer = ("After a failure [1].\n",)
+    editor.command("Lucastra ask How does retry_with_backoff wait?")
+    assert "After a failure [1]." in until_answered(editor)
+    assert editor.lua("return vim.bo.filetype .. vim.bo.buftype") == before
+    assert editor.lua("return #vim.api.nvim_buf_get_keymap(0, 'n')") > 0
+
+
+def test_undo_stops_at_the_prompt(editor: Editor, model: ModelServer) -> None:
+    model.answer = ("After a failure [1].\n",)
+    editor.command("Lucastra ask How does retry_with_backoff wait?")
+    whole = until_answered(editor)
+    editor.keys("Ga draft<Esc>")
+    editor.keys("uuuuu")
+    assert text(editor).strip() == whole.strip()
+    editor.command("Lucastra ask And then?")
+    assert "And then?" in until_answered(editor)
+
+
+def test_a_chat_stays_with_its_project(editor: Editor, model: ModelServer, project: Path) -> None:
+    editor.command("Lucastra chat")
+    root = editor.lua("return require('lucastra.chat').current().root")
+    assert root == str(project)
+    editor.command("cd /")
+    editor.command("Lucastra chat new")
+    assert editor.lua("return require('lucastra.chat').current().root") == root

@@ -86,7 +86,7 @@ def test_a_second_project_is_added_to_the_same_client(editor: Editor, home: Home
 def test_a_missing_program_is_named_with_its_cure(start: Callable[..., Editor]) -> None:
     editor = start(lua="vim.g.lucastra = { cmd = { 'lucastrad-that-is-not-there', '--stdio' } }")
     editor.command("edit shop/retry.py")
-    assert "pipx install lucastra" in editor.until_told("was not found")
+    assert "pipx install ." in editor.until_told("was not found")
     editor.command("Lucastra search cache")
     editor.until(lambda: len(editor.messages) == 2)
     assert editor.lua("return require('lucastra').statusline()") == "LucAstra: not installed"

@@ -92,3 +92,11 @@ def test_a_key_that_stands_in_the_file_is_shown_by_no_message(tmp_path: Path) ->
     done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
     assert "sk-secret" not in done.stdout + done.stderr
     assert json.loads(done.stdout)["backup"] == str(tmp_path / "config.json.bak")
+
+
+@pytest.mark.parametrize("llm", [None, "openai", [1]])
+def test_flat_keys_beside_a_section_that_is_none_are_not_lost(llm: object) -> None:
+    today, _ = migrated({"endpoint": "http://localhost:8080", "api_key": "${KEY}", "llm": llm})
+    kept = today if llm is not None else today["llm"]
+    assert isinstance(kept, dict)
+    assert (kept["endpoint"], kept["api_key"]) == ("http://localhost:8080", "${KEY}")

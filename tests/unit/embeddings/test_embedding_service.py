@@ -105,7 +105,7 @@ async def test_its_space_is_known_when_the_daemon_starts_again_before_it_answers
         assert other.spaces.embedder(LETTERS) is not None  # its vectors answer until the packaged model's are complete
 
 
-async def test_the_packaged_model_stands_in_after_a_minute_and_the_provider_comes_back(
+async def test_the_packaged_model_stands_in_after_an_hour_and_the_provider_comes_back(
     tmp_path: Path, autojump_clock: trio.testing.MockClock
 ) -> None:
     async with installation(tmp_path) as one:
@@ -114,10 +114,10 @@ async def test_the_packaged_model_stands_in_after_a_minute_and_the_provider_come
         with pytest.raises(Exception, match="nothing listens there"):
             await one.service.embed(["where"], queries=True)
         await one.until_problem("by keyword where a vector is missing")
-        assert one.service.space == LETTERS  # patient at first: changing over reopens every index
+        assert one.service.space == LETTERS  # patient: changing over removes the index of what it has embedded
         failed_at = trio.current_time()
         await one.until(SPACE)
-        assert trio.current_time() - failed_at <= 130
+        assert 3600 <= trio.current_time() - failed_at <= 3670
         assert one.spaces.embedder(LETTERS) is None
         assert "the packaged model embeds in its place" in one.service.problems[0]
         one.provider.failure = None

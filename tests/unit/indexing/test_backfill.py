@@ -13,7 +13,7 @@ from lucastrad.embeddings.cache import EmbeddingCache
 from lucastrad.embeddings.provider import ProviderEmbedder, Source
 from lucastrad.embeddings.spaces import EmbeddingSpaces
 from lucastrad.indexing.workspaces import WorkspaceService
-from lucastrad.llm.errors import ServerFailed
+from lucastrad.llm.errors import RequestRejected, ServerFailed
 from lucastrad.llm.protocol import EmbeddingRequest
 from lucastrad.search.service import SearchService
 from lucastrad.types import Freshness, SearchMode, SearchQuery, VectorSpace, WorkspaceReport, WorkspaceState
@@ -25,6 +25,7 @@ pytestmark = pytest.mark.trio
 SPACE = VectorSpace("openai", "letters", 26)
 OTHER = VectorSpace("openai", "letters", 13)
 BUSY = ServerFailed("it is overloaded", provider="llm")
+REFUSED = RequestRejected("input is not valid", provider="llm")
 
 
 class ThreadPool:
@@ -77,6 +78,10 @@ class Daemon:
         """How many passages each mode finds."""
         outcomes = {mode: await self.search.find(SearchQuery("zebra", mode)) for mode in SearchMode}
         return {mode: len(outcome.hits) for mode, outcome in outcomes.items()}
+
+    async def near(self, text: str) -> list[str]:
+        """The files whose vectors are like that of a text."""
+        return [hit.chunk.path for hit in (await self.search.find(SearchQuery(text, SearchMode.VECTOR))).hits]
 
     def embedded_texts(self) -> list[str]:
         """Every text that was sent but for questions."""
@@ -144,6 +149,18 @@ async def test_what_a_failing_call_leaves_is_embedded_later_and_nothing_twice(tm
         one.embeddings.use(one.embedder(SPACE))  # a change of the settings ends the pause
         await one.until(WorkspaceState.READY, embedded=12)
         assert len([text for text in answered if text]) == len({text for text in answered if text}) == 12
+
+
+async def test_one_passage_that_a_model_refuses_keeps_no_other_from_a_vector(tmp_path: Path) -> None:
+    def fails(request: EmbeddingRequest) -> RequestRejected | None:
+        return REFUSED if any("bbbb" in text for text in request.texts) else None
+
+    async with daemon(tmp_path, EmbeddingProvider(fails=fails)) as one:
+        report = await one.until(WorkspaceState.READY, embedded=12)
+        assert report.problems == []
+        found = await one.search.find(SearchQuery("bbbbbbbbbbbbbbbbbbbb", SearchMode.KEYWORD))
+        assert found.hits[0].chunk.path == "b.txt"
+        assert not any(path == "b.txt" for path in await one.near("kkkk"))
 
 
 async def test_while_nobody_embeds_searches_find_by_keyword_and_the_report_says_why(tmp_path: Path) -> None:

@@ -72,13 +72,21 @@ local function make_buffer()
     vim.bo[bufnr].syntax = "markdown"
   end
   set_up_keys(bufnr)
-  api.nvim_create_autocmd("BufWipeout", {
+  -- `:bdelete` takes the maps and options away and leaves the buffer: the next chat is to have one of its own.
+  api.nvim_create_autocmd({ "BufUnload", "BufWipeout" }, {
     buffer = bufnr,
-    callback = function()
-      if chat and chat.running then
-        chat.running.cancel()
+    callback = function(event)
+      if chat and chat.page.bufnr == bufnr then
+        if chat.running then
+          chat.running.cancel()
+        end
+        chat = nil
       end
-      chat = nil
+      if event.event == "BufUnload" then
+        vim.schedule(function()
+          pcall(api.nvim_buf_delete, bufnr, { force = true })
+        end)
+      end
     end,
   })
   return bufnr
@@ -115,7 +123,9 @@ end
 --- Show the chat, which is made where there is none.
 ---@return lucastra.Chat
 function M.open()
-  local root = client.root(api.nvim_get_current_buf())
+  -- A buffer that is no file, such as the chat itself, says nothing about the project once there is one.
+  local bufnr = api.nvim_get_current_buf()
+  local root = (not chat or vim.bo[bufnr].buftype == "") and client.root(bufnr) or nil
   if not chat then
     local provider = config.get().chat.provider
     chat = {

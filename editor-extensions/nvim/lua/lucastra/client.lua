@@ -9,7 +9,7 @@ local protocol = require("lucastra.protocol")
 local M = {}
 
 M.NAME = "lucastra"
-M.INSTALL = "install it with `pipx install lucastra` (or `pip install lucastra`), or set `cmd` in `vim.g.lucastra`"
+M.INSTALL = "install it with `pipx install .` in a clone of LucAstra, or set `cmd` in `vim.g.lucastra`"
 
 ---@class lucastra.Handle
 ---@field cancel fun() Ends the request; its callback is not called any more.

@@ -43,7 +43,9 @@ local function check_server()
   end)
   if not ok or outcome.code ~= 0 then
     local said = ok and vim.trim(outcome.stderr or "") or tostring(outcome)
-    health.error(("`%s --version` failed: %s"):format(command, said), { "reinstall it: `pipx reinstall lucastra`" })
+    health.error(("`%s --version` failed: %s"):format(command, said), {
+      "reinstall it: `pipx install --force .` in a clone of LucAstra",
+    })
     return false
   end
   health.ok(("%s (%s)"):format(vim.trim(outcome.stdout), vim.fn.exepath(command)))

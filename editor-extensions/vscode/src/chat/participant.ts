@@ -11,14 +11,15 @@ import {
   type Disposable,
   Location,
   Range,
+  type TextDocument,
   ThemeIcon,
   Uri,
   workspace,
 } from "vscode";
 import type { LucAstra } from "../daemon";
-import type { Hit, PassagesEvent, SendResult } from "../protocol";
+import { ErrorCode, type Hit, type PassagesEvent, type SendResult } from "../protocol";
 import { folderPaths } from "../surroundings";
-import { failureOf, isCancellation } from "../webview/failure";
+import { codeOf, failureOf, isCancellation } from "../webview/failure";
 import { lineLabel, wholeLines } from "../webview/lines";
 import { type Attachment, LONGEST_ATTACHMENT, withAttachments } from "./attachments";
 import { CitationCutter, type Part } from "./citations";
@@ -45,8 +46,9 @@ async function answer(
   token: CancellationToken,
 ): Promise<ChatResult> {
   stream.progress("Searching the workspace");
+  let conversation: string | undefined;
   try {
-    const conversation = await conversationOf(lucastra, context, token);
+    conversation = await conversationOf(lucastra, context, token);
     const writer = new AnswerWriter(stream);
     const result = await lucastra.stream(
       "lucastra/conversation/send",
@@ -54,6 +56,8 @@ async function answer(
         conversation,
         text: withAttachments(request.prompt, await attachmentsOf(request)),
         provider: request.model.vendor === VENDOR ? choiceOf(request.model.id) : null,
+        // Without a folder, every indexed project would be read.
+        retrieve: folderPaths().length > 0,
         workspaces: folderPaths(),
       },
       (event) => {
@@ -68,7 +72,9 @@ async function answer(
     writer.end(result);
     return { metadata: { conversation } };
   } catch (error) {
-    return failed(error);
+    // The next question goes on with this conversation, unless it is gone.
+    const next = codeOf(error) === ErrorCode.CONVERSATION_NOT_FOUND ? GONE : conversation;
+    return { ...failed(error), metadata: { conversation: next } };
   }
 }
 
@@ -146,10 +152,16 @@ class AnswerWriter {
   }
 }
 
+/** In the place of a conversation that was deleted meanwhile. */
+const GONE = "";
+
 /** The conversation that this chat has been so far, or a new one. */
 async function conversationOf(lucastra: LucAstra, context: ChatContext, token: CancellationToken): Promise<string> {
   for (const turn of context.history.toReversed()) {
     const known = turn instanceof ChatResponseTurn ? turn.result.metadata?.["conversation"] : undefined;
+    if (known === GONE) {
+      break;
+    }
     if (typeof known === "string") {
       return known;
     }
@@ -169,7 +181,10 @@ async function attachmentsOf(request: ChatRequest): Promise<Attachment[]> {
       if (!(uri instanceof Uri)) {
         return undefined;
       }
-      const document = await workspace.openTextDocument(uri);
+      const document = await openText(uri);
+      if (document === undefined) {
+        return undefined;
+      }
       const range = place instanceof Location ? place.range : undefined;
       const lines = range === undefined ? "" : `:${range.start.line + 1}`;
       return {
@@ -182,6 +197,15 @@ async function attachmentsOf(request: ChatRequest): Promise<Attachment[]> {
   return attachments
     .filter((one) => one !== undefined)
     .map((one) => ({ ...one, text: one.text.slice(0, LONGEST_ATTACHMENT) }));
+}
+
+/** The document; undefined for a folder, and for what is no text. */
+async function openText(uri: Uri): Promise<TextDocument | undefined> {
+  try {
+    return await workspace.openTextDocument(uri);
+  } catch {
+    return undefined;
+  }
 }
 
 function locationOf({ uri, range }: Hit): Location {

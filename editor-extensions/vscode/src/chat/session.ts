@@ -163,13 +163,21 @@ export class ChatSession {
       }
     };
     const { retrieve, choice } = this.state;
+    const folders = this.surroundings.folders();
     dispatch({ type: "asked", key, question, retrieve });
     try {
       const conversation = await this.conversation(epoch);
       controller.signal.throwIfAborted();
       const result = await this.surroundings.stream(
         "lucastra/conversation/send",
-        { conversation, text: question, retrieve, provider: choice, workspaces: this.surroundings.folders() },
+        // Without a folder, every indexed project would be read.
+        {
+          conversation,
+          text: question,
+          retrieve: retrieve && folders.length > 0,
+          provider: choice,
+          workspaces: folders,
+        },
         (event) => dispatch(actionOf(key, event)),
         controller.signal,
       );

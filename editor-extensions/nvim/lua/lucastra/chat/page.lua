@@ -30,8 +30,11 @@ end
 ---@param lines string[]
 function Page:_set(start, stop, lines)
   local locked = not vim.bo[self.bufnr].modifiable
+  local undo_levels = vim.bo[self.bufnr].undolevels
   vim.bo[self.bufnr].modifiable = true
+  vim.bo[self.bufnr].undolevels = -1 -- undo stops at the prompt, and keeps no copy of what streams in
   api.nvim_buf_set_lines(self.bufnr, start, stop, false, lines)
+  vim.bo[self.bufnr].undolevels = undo_levels
   vim.bo[self.bufnr].modifiable = not locked
   vim.bo[self.bufnr].modified = false
 end
