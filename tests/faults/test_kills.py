@@ -92,7 +92,8 @@ class Store:
         committed: dict[str, bytes] = {}
         for store in self._daemon.stores():
             committed |= dict(_rows_of_copy(store / "catalog.sqlite3", _COMMITTED))
-        assert acknowledged.keys() - committed.keys() == set()
+        # What no longer exists may be removed between the look at the running daemon and its end.
+        assert (acknowledged.keys() & existing) - committed.keys() == set()
         assert (self._committed.keys() & existing) - committed.keys() == set()
         (cache,) = self._daemon.paths.home.glob("embeddings/*.sqlite3")
         cached = dict(_rows_of_copy(cache, "SELECT key, rowid FROM vectors"))
