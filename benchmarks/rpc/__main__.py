@@ -32,12 +32,12 @@ def measure(options: Options) -> RpcReport:
         tree = await trio.to_thread.run_sync(DJANGO.tree, options.cache)
         queries = await trio.to_thread.run_sync(sample_queries, tree, 1_000)
         async with open_daemon(scratch) as daemon:
+            async with daemon.client() as client:
+                await client.index(tree)
             step("trivial requests, beside stock pygls")
             report.trivial = await measure_trivial(daemon, 3 if options.quick else 10, 1_000)
             for clients in CLIENTS:
                 report.paced.append(await measure_paced(daemon, clients, PACE, 5.0 if options.quick else 20.0))
-            async with daemon.client() as client:
-                await client.index(tree)
             for request in Request:
                 for clients in CLIENTS:
                     step(f"{request}: {clients} at once, {each[request]} each")
