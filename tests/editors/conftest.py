@@ -37,9 +37,12 @@ def vsix(tools: Toolchain, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return build_vsix(tools, tmp_path_factory.mktemp("vsix"))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser(tools: Toolchain) -> Iterator["Browser"]:
-    """A headless Chromium; each test opens pages of its own in it."""
+    """A headless Chromium; each test opens pages of its own in it.
+
+    For a module only: as long as it is open, Playwright holds an asyncio loop, and no other can run in this thread.
+    """
     from playwright.sync_api import expect, sync_playwright
 
     expect.set_options(timeout=PATIENCE_SECONDS * 1000)
