@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from shop import SHOP
 from user_home import Home
 
 
@@ -35,33 +36,8 @@ def home() -> Iterator[Home]:
 def project(home: Home) -> Path:
     """A small git repository in the home folder."""
     root = home.folder / "shop"
-    for name, text in _FILES.items():
+    for name, text in (SHOP | {"shop/secrets.env": "TOKEN=1\n"}).items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text(text)
     (root / ".git").mkdir()
     return root
-
-
-_FILES = {
-    "README.md": "# Shop\n\nSells things over the network.\n",
-    "shop/retry.py": (
-        "import time\n\n\n"
-        "def retry_with_backoff(call, attempts=5):\n"
-        '    """Call again after a failure, waiting twice as long each time."""\n'
-        "    for attempt in range(attempts):\n"
-        "        try:\n"
-        "            return call()\n"
-        "        except OSError:\n"
-        "            time.sleep(2**attempt)\n"
-        "    raise TimeoutError\n"
-    ),
-    "shop/basket.py": (
-        "class Basket:\n"
-        '    """What a customer is about to buy."""\n\n'
-        "    def __init__(self):\n"
-        "        self.items = []\n\n"
-        "    def total_price(self):\n"
-        "        return sum(item.price for item in self.items)\n"
-    ),
-    "shop/secrets.env": "TOKEN=1\n",
-}

@@ -2,7 +2,8 @@
 
 import pytest
 from playwright.sync_api import expect
-from vscode_session import SHOP, StartVSCode, VSCode
+from shop import SHOP
+from vscode_session import StartVSCode, VSCode
 from vscode_views import fold, open_search, search_view, wait_until_indexed
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]

@@ -5,7 +5,8 @@ from collections.abc import Collection
 
 from playwright.sync_api import Frame, Page, expect
 from processes import until
-from vscode_session import SHOP, VSCode
+from shop import SHOP
+from vscode_session import VSCode
 
 SEARCH = "#query"
 CHAT = "#question"

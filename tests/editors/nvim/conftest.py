@@ -13,6 +13,7 @@ import pytest
 from model_server import ModelServer, model_server
 from nvim_home import Home
 from nvim_session import Editor
+from shop import SHOP
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -59,7 +60,7 @@ def model(served_model: ModelServer) -> ModelServer:
 def project(home: Home) -> Path:
     """A small git repository in the home folder."""
     root = home.folder / "shop"
-    for name, text in _FILES.items():
+    for name, text in SHOP.items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text(text)
     (root / ".git").mkdir()
@@ -89,27 +90,3 @@ def editor(start: Callable[..., Editor]) -> Editor:
     one.command("Lucastra index")
     one.until_told("is up to date")
     return one
-
-
-_FILES = {
-    "README.md": "# Shop\n\nSells things over the network.\n",
-    "shop/retry.py": (
-        "import time\n\n\n"
-        "def retry_with_backoff(call, attempts=5):\n"
-        '    """Call again after a failure, waiting twice as long each time."""\n'
-        "    for attempt in range(attempts):\n"
-        "        try:\n"
-        "            return call()\n"
-        "        except OSError:\n"
-        "            time.sleep(2**attempt)\n"
-        "    raise TimeoutError\n"
-    ),
-    "shop/basket.py": (
-        "class Basket:\n"
-        '    """What a customer is about to buy."""\n\n'
-        "    def __init__(self):\n"
-        "        self.items = []\n\n"
-        "    def total_price(self):\n"
-        "        return sum(item.price for item in self.items)\n"
-    ),
-}
