@@ -35,7 +35,7 @@ def measure(options: Options) -> RpcReport:
             async with daemon.client() as client:
                 await client.index(tree)
             step("trivial requests, beside stock pygls")
-            report.trivial = await measure_trivial(daemon, 3 if options.quick else 10, 1_000)
+            report.trivial = await measure_trivial(daemon, scratch, 3 if options.quick else 10, 1_000)
             for clients in CLIENTS:
                 report.paced.append(await measure_paced(daemon, clients, PACE, 5.0 if options.quick else 20.0))
             for request in Request:

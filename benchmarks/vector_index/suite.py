@@ -99,6 +99,9 @@ def cells(*, quick: bool, cache: Path) -> list[Cell]:
         Cell("planner", "100k", 384, planning.planned),
         Cell("hnsw", "200k", 384, partial(graphs, kinds=pair)),
         Cell("scan", "200k", 384, partial(scans, kinds=few)),
+        Cell("hnsw", "1m", 384, partial(graphs, kinds=pair)),
+        Cell("scan", "1m", 384, partial(scans, kinds=few)),
+        Cell("planner", "1m", 384, planning.planned),
     ]
 
 
