@@ -49,14 +49,34 @@ class WorkerPool:
         starts once a worker is free.
         """
         async with self._limiter:
-            try:
-                with trio.fail_after(timeout_seconds):
-                    reply: bytes = await self._context.run_sync(job, request, kill_on_cancel=True)
-                    return reply
-            except trio.TooSlowError:
-                raise JobTimeout(f"no result within {timeout_seconds:g} s") from None
-            except trio_parallel.BrokenWorkerError as error:
-                raise WorkerDied("the worker process died") from error
+            return await self._run(job, request, timeout_seconds)
+
+    async def run_short(self, job: Job, request: bytes, *, wait_seconds: float, timeout_seconds: float) -> bytes | None:
+        """Run a job that somebody waits for and may soon ask anew; None where no worker is free within `wait_seconds`.
+
+        Once it runs, a cancellation waits for its end, `timeout_seconds` at most: to end it would end its worker, and
+        an editor cancels with every letter. Raises as `run` does.
+        """
+        with trio.move_on_after(wait_seconds) as waiting:
+            await self._limiter.acquire()
+        if waiting.cancelled_caught:
+            return None
+        try:
+            with trio.CancelScope(shield=True):  # bounded by the job's deadline
+                reply = await self._run(job, request, timeout_seconds)
+        finally:
+            self._limiter.release()
+        return reply
+
+    async def _run(self, job: Job, request: bytes, timeout_seconds: float) -> bytes:
+        try:
+            with trio.fail_after(timeout_seconds):
+                reply: bytes = await self._context.run_sync(job, request, kill_on_cancel=True)
+                return reply
+        except trio.TooSlowError:
+            raise JobTimeout(f"no result within {timeout_seconds:g} s") from None
+        except trio_parallel.BrokenWorkerError as error:
+            raise WorkerDied("the worker process died") from error
 
 
 @asynccontextmanager

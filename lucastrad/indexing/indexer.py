@@ -43,7 +43,7 @@ from lucastrad.storage.vectors.policy import Policy
 from lucastrad.types import FileState, Freshness, IndexProgress, WorkspaceReport, WorkspaceState
 from lucastrad.workers import Job, JobTimeout, WorkerDied, WorkerPool
 from lucastrad.workspace.events import ListFolders
-from lucastrad.workspace.scanner import Candidate, ScanRules
+from lucastrad.workspace.scanner import Candidate, ScanRules, decides_about_others
 from lucastrad.workspace.watcher import Watcher
 
 _log = logging.getLogger(__name__)
@@ -106,7 +106,9 @@ class WorkspaceIndexer:
         rules: Callable[[], ScanRules],
         nested: Callable[[], Sequence[str]],
         open_watcher: OpenWatcher,
+        rules_changed: Callable[[], None] = lambda: None,
     ) -> None:
+        """`rules_changed` hears whenever it may have changed which files are left out."""
         self.root = root
         self.ready = trio.Event()
         """Set once the store is open: searches may begin."""
@@ -119,6 +121,7 @@ class WorkspaceIndexer:
         )
         self._rules = rules
         self._nested = nested
+        self._rules_changed = rules_changed
         self._watcher = open_watcher(str(root), self._list_folders)
         self._store: WorkspaceStore | None = None
         self._queue = FileQueue()
@@ -363,6 +366,8 @@ class WorkspaceIndexer:
                 self._scans_begun = ticket
                 self._queue.suspect(None if full else hints)
                 self._comparing = True
+                if any(map(decides_about_others, hints)):
+                    self._rules_changed()
                 succeeded = await self._compare(None if full else hints)
                 self._comparing = False
                 if succeeded and full:
@@ -402,6 +407,8 @@ class WorkspaceIndexer:
         # In a thread: a first scan's reply of 100,000 files takes 0.3 s to decode.
         reply = await trio.to_thread.run_sync(decode_scan_reply, encoded)
         await self._queue_differences(reply, urgent=paths is not None)
+        if paths is None and (reply.changed or reply.skipped or reply.gone):
+            self._rules_changed()
         if reread:
             await self._persist("noting the rules", self.store.catalog.set_rules, digest)
         return True

@@ -18,6 +18,7 @@ from lucastra_protocol.errors import ErrorCode, LucAstraError
 
 from lucastrad.embeddings.spaces import EmbeddingSpaces
 from lucastrad.indexing.indexer import OpenWatcher, WorkspaceIndexer
+from lucastrad.indexing.signals import Broadcast
 from lucastrad.storage.fs import ensure_private_folder, publish, sync_folder
 from lucastrad.storage.sqlite import StoreCorrupt, StoreUnavailable, set_aside
 from lucastrad.storage.vectors.policy import Policy
@@ -105,6 +106,7 @@ class WorkspaceService:
         self._open_watcher = open_watcher
         self._running: dict[Path, _Running] = {}
         self._nursery: trio.Nursery | None = None
+        self._rules_changed = Broadcast()
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Start every remembered workspace, and keep them until cancelled."""
@@ -166,6 +168,7 @@ class WorkspaceService:
             self._running.pop(root, None)
             running.gone.set()
         running.indexer.removed()
+        self._rules_changed.notify()
         for outer in self._running.values():
             if root.is_relative_to(outer.indexer.root):
                 outer.indexer.request_scan()  # what was pruned from it is its own again
@@ -231,8 +234,13 @@ class WorkspaceService:
 
     def rescan_all(self) -> None:
         """The rules may have changed: compare every tree with them."""
+        self._rules_changed.notify()
         for running in self._running.values():
             running.indexer.request_scan()
+
+    async def rules_changed(self) -> None:
+        """Wait until it may be decided otherwise which files are left out, or which workspace holds them."""
+        await self._rules_changed.wait()
 
     # --- keeping them ----------------------------------------------------------------------------
 
@@ -276,9 +284,11 @@ class WorkspaceService:
             rules=lambda: self._rules_for(root),
             nested=lambda: [str(other) for other in self._running if other != root and other.is_relative_to(root)],
             open_watcher=self._open_watcher,
+            rules_changed=self._rules_changed.notify,
         )
         running = _Running(indexer)
         self._running[root] = running
+        self._rules_changed.notify()
         self._nursery.start_soon(self._supervise, running)
         return running
 

@@ -36,7 +36,10 @@ _log = logging.getLogger(__name__)
 _encode = msgspec.msgpack.Encoder().encode
 
 QUIET_SECONDS = 0.05
-"""How long nothing must be typed before a buffer is cut; cutting and embedding it take the same again."""
+"""How long nothing must be typed before a buffer is cut for the first time; later, half of what that took last."""
+SHORTEST_QUIET_SECONDS = 0.02
+LONGEST_QUIET_SECONDS = 2.0
+"""1 MB takes half a second: cut at every pause between two letters, it would keep a core busy while somebody types."""
 MAX_FILES = 64
 MAX_BYTES = 4_000_000
 """Of all buffers in the overlay, as UTF-8: about ten times as much in memory. Beyond either limit the buffer that was
@@ -74,6 +77,10 @@ class Cuts(Protocol):
 
     async def embedded(self, live: LiveFile) -> LiveFile:
         """`live` with the vectors that it lacks, in the space that its workspace answers in."""
+        ...
+
+    async def rules_changed(self) -> None:
+        """Wait until another buffer than before may be one that is not to be searched."""
         ...
 
 
@@ -125,6 +132,8 @@ class LiveBuffers:
         """Of each open document, by editor, the one that wrote last at the end; None where it was what the file is."""
         self._due: dict[Path, float] = {}
         """When each is to be cut."""
+        self._quiet_seconds: dict[Path, float] = {}
+        """How long nothing must be typed before each is cut again."""
         self._wake = Wake()
         self._live: dict[Path, LiveFile] = {}
         """The one that was changed last at the end."""
@@ -154,7 +163,7 @@ class LiveBuffers:
     def compare(self, path: Path) -> None:
         """Cut the document, and compare it with its file, once nothing is typed any more."""
         if path in self._texts:
-            self._look_in(path, QUIET_SECONDS)
+            self._look_in(path, self._quiet_seconds.get(path, QUIET_SECONDS))
 
     def drop(self, path: Path, editor: Editor) -> None:
         """Forget an editor's text."""
@@ -167,14 +176,29 @@ class LiveBuffers:
         if not texts:
             self._texts.pop(path, None)
             self._due.pop(path, None)
+            self._quiet_seconds.pop(path, None)
 
     # --- cutting ---------------------------------------------------------------------------------
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Cut what was changed, until cancelled."""
-        task_status.started()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._follow_rules)
+            task_status.started()
+            while True:
+                path = await self._next()
+                began = trio.current_time()
+                await self._look(path)
+                if path in self._texts:
+                    took = trio.current_time() - began
+                    self._quiet_seconds[path] = min(max(SHORTEST_QUIET_SECONDS, took / 2), LONGEST_QUIET_SECONDS)
+
+    async def _follow_rules(self) -> None:
         while True:
-            await self._look(await self._next())
+            await self._cuts.rules_changed()
+            # Those that lie over the index last and in their order, so that no other takes the place of one.
+            for path in (*(self._texts.keys() - self._live.keys()), *self._live):
+                self._look_in(path, 0)
 
     def _look_in(self, path: Path, seconds: float) -> None:
         self._due[path] = trio.current_time() + seconds
@@ -275,6 +299,10 @@ class BufferCutter:
             return LiveFile.of(indexer.root, relative, len(content), cut, self._ids)
 
         return await trio.to_thread.run_sync(read_reply)
+
+    async def rules_changed(self) -> None:
+        """See Cuts."""
+        await self._workspaces.rules_changed()
 
     async def embedded(self, live: LiveFile) -> LiveFile:
         """See Cuts."""

@@ -175,20 +175,25 @@ class SearchService:
             kind=QueryKind.PASSAGE,
             left_out=left_out,
         )
-        outcome = await self._search(plan, embed)
+        # The very buffers that the passage was taken from: its id is none in a version that was typed since.
+        outcome = await self._search(plan, embed, overlays={indexer: overlay})
         if line > chunk.end_line:
             outcome.notices.append(f"{path.name} has no passage at line {line}; this is for lines {_lines(chunk)}")
         if vector is None:
             outcome.notices.append("this passage has no embedding yet: only shared words were compared")
         return outcome
 
-    async def _search(self, plan: _Plan, embed: _Embed) -> SearchOutcome:
+    async def _search(
+        self, plan: _Plan, embed: _Embed, overlays: Mapping[WorkspaceIndexer, Overlay] | None = None
+    ) -> SearchOutcome:
+        """`overlays` are those that were taken before, by workspace."""
+        taken = overlays or {}
         covered_folders = self._covered_by(await self._resolved(plan.query.folders))
         notices: list[str] = []
         scopes: list[_Scope] = []
         for indexer, folder in covered_folders:
             if indexer.ready.is_set():
-                overlay = await self._overlay(indexer, notices)
+                overlay = taken[indexer] if indexer in taken else await self._overlay(indexer, notices)
                 scopes.append(_Scope(indexer, folder, indexer.store.served, overlay))
             else:
                 notices.append(f"{indexer.root} is still being opened and was left out; ask again")

@@ -5,43 +5,54 @@ how they match decides the rank. Those of definitions that share a chunk with ot
 their own) must stand in a row.
 """
 
+import logging
 import re
-import textwrap
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 import trio
 from lucastra_protocol.errors import LucAstraError
+from msgspec.structs import replace
 
-from lucastrad.indexing.chunking import Limits, chunk_file, kinds
+from lucastrad.indexing.chunking import kinds
+from lucastrad.indexing.definitions import (
+    DEFINITIONS,
+    Definition,
+    Source,
+    definitions_job,
+    definitions_reply,
+    definitions_request,
+    place,
+)
 from lucastrad.indexing.indexer import WorkspaceIndexer
 from lucastrad.indexing.workspaces import WorkspaceService
 from lucastrad.storage.catalog import CatalogReader
 from lucastrad.storage.sqlite import StoreClosed, StoreCorrupt
 from lucastrad.text.words import parts_of
 from lucastrad.types import StoredChunk
+from lucastrad.workers import WorkerPool
+
+_log = logging.getLogger(__name__)
 
 MOST_LETTERS = 100
 """A longer query is cut: no name has so many letters that all matter."""
 _CANDIDATES = 5_000
 """Names that are ranked one by one, of those that the catalog finds likeliest."""
-_KINDS = kinds.ALL - {kinds.BLOCK, kinds.WINDOW, kinds.SECTION, kinds.KEY, kinds.RULE}
-"""What is a definition. Headings, keys and style rules are found by searching; here they would hide the code."""
-_SHARED = _KINDS | {kinds.BLOCK}
+_SHARED = DEFINITIONS | {kinds.BLOCK}
 """Chunks that may hold further definitions: small classes are kept whole, and definitions of a line or two together."""
 _MOST_SHARED = 100
-"""Each takes a millisecond to cut."""
+"""Each takes a worker a millisecond to cut."""
 _LETTERS_OF_MEMBERS = 3
 """Fewer are in nearly every text."""
 _REMEMBERED = 2_000
-_EACH = Limits(target=0, whole_function=1 << 30, whole_class=0, small=0, solo_lines=1)
-"""Cuts at every definition."""
+"""Passages whose definitions are known; at most 16 MB of text."""
+_WAIT_SECONDS = 0.3
+"""How long a query waits for a worker that is free; amid a long index it may be told of chunks' own names only."""
+_CUT_SECONDS = 3.0
 _SEPARATOR = re.compile(r"::|->|[#/.:]+")
-_COMMENT = re.compile(r"\s*(?:#\s|#$|#!|//|/?\*|--|;|%|@|\"\"\"|''')")
-"""Lines that may name a definition above the one that makes it: comments, documentation, decorators."""
 
 
 class Match(IntEnum):
@@ -78,12 +89,23 @@ class Symbol:
 Found = Callable[[Sequence[Symbol]], Awaitable[None]]
 
 
+class _Looked(NamedTuple):
+    """What the catalog tells of a query at once: the best definitions, and chunks that may hold more of them."""
+
+    symbols: list[Symbol]
+    shared: list[StoredChunk]
+
+
 class SymbolService:
     """Finds definitions in the workspaces' catalogs."""
 
-    def __init__(self, workspaces: WorkspaceService) -> None:
+    def __init__(self, workspaces: WorkspaceService, pool: WorkerPool) -> None:
+        """`pool` cuts what shares a chunk: nothing is parsed in this process."""
         self._workspaces = workspaces
+        self._pool = pool
         self._limiter = trio.CapacityLimiter(2)
+        self._known: dict[Source, list[Definition]] = {}
+        """Of passages that were cut, those that were asked for last at the end."""
 
     async def find(
         self, query: str, folders: Sequence[Path], *, limit: int, found: Found | None = None
@@ -109,12 +131,37 @@ class SymbolService:
             return []
         catalog, root = indexer.store.catalog, str(indexer.root)
         try:
-            return await trio.to_thread.run_sync(_symbols, catalog, root, folder, query, limit, limiter=self._limiter)
+            looked = await trio.to_thread.run_sync(_look, catalog, root, folder, query, limit, limiter=self._limiter)
         except StoreCorrupt:
             indexer.report_corruption()
         except (StoreClosed, LucAstraError):
             pass  # it is removed, rebuilt, or on a disk that fails: its own report says so
+        else:
+            definitions = await self._definitions([_source(chunk) for chunk in looked.shared])
+            return await trio.to_thread.run_sync(_ranked, looked, root, definitions, query, limit)
         return []
+
+    async def _definitions(self, sources: Sequence[Source]) -> Mapping[Source, Sequence[Definition]]:
+        """What these passages define; of those that no worker could be had for, nothing this time."""
+        found = {source: self._known[source] for source in sources if source in self._known}
+        if missing := [source for source in dict.fromkeys(sources) if source not in found]:
+            found |= await self._cut(missing)
+        self._known = {source: its for source, its in self._known.items() if source not in found} | found
+        for source in list(self._known)[:-_REMEMBERED]:
+            del self._known[source]
+        return found
+
+    async def _cut(self, sources: list[Source]) -> dict[Source, list[Definition]]:
+        request = definitions_request(sources)
+        try:
+            reply = await self._pool.run_short(
+                definitions_job, request, wait_seconds=_WAIT_SECONDS, timeout_seconds=_CUT_SECONDS
+            )
+        except Exception as error:  # whatever a parser does, the passages' own names are found
+            # Remembered, so that it is not tried again with every letter.
+            _log.warning("definitions in %d passages are not told apart: %s", len(sources), error)
+            return {source: [] for source in sources}
+        return {} if reply is None else dict(zip(sources, definitions_reply(reply), strict=True))
 
     def _covered(self, folders: Sequence[Path]) -> list[tuple[WorkspaceIndexer, str]]:
         """Workspaces in and around `folders`, with the folder to look in; "" for all.
@@ -162,9 +209,9 @@ def rank(query: str, symbol: str) -> tuple[int, ...] | None:
     return (how, query not in written, bool(container), len(name))
 
 
-def _symbols(catalog: CatalogReader, root: str, folder: str, query: str, limit: int) -> list[Symbol]:
+def _look(catalog: CatalogReader, root: str, folder: str, query: str, limit: int) -> _Looked:
     letters = _normal(query)
-    named = catalog.definitions(letters, folder=folder, kinds=_KINDS, limit=_CANDIDATES)
+    named = catalog.definitions(letters, folder=folder, kinds=DEFINITIONS, limit=_CANDIDATES)
     ranked = [(found, chunk) for chunk, symbol in named if (found := rank(query, symbol)) is not None]
     best = sorted(ranked)[:limit]
     chunks = catalog.chunks([chunk for _, chunk in best])
@@ -173,65 +220,37 @@ def _symbols(catalog: CatalogReader, root: str, folder: str, query: str, limit: 
     ]
     unbroken = letters.rpartition(".")[2]
     good = sum(symbol.rank[0] < Match.SCATTERED for symbol in symbols)
-    if len(unbroken) >= _LETTERS_OF_MEMBERS and good < limit:  # else this would read every text to no use
-        for chunk in catalog.containing(unbroken, folder=folder, kinds=_SHARED, limit=_MOST_SHARED):
-            for member in _members(chunk):
-                if (found := rank(query, member.symbol)) is not None:
-                    symbols.append(_symbol(root, chunk, member, found))
+    if len(unbroken) < _LETTERS_OF_MEMBERS or good >= limit:  # else this would read every text to no use
+        return _Looked(symbols, [])
+    return _Looked(symbols, catalog.containing(unbroken, folder=folder, kinds=_SHARED, limit=_MOST_SHARED))
+
+
+def _ranked(
+    looked: _Looked, root: str, definitions: Mapping[Source, Sequence[Definition]], query: str, limit: int
+) -> list[Symbol]:
+    symbols = [*looked.symbols]
+    for chunk in looked.shared:
+        around = chunk.symbol if chunk.kind == kinds.BLOCK else chunk.symbol.rpartition(".")[0]
+        for inner in definitions.get(_source(chunk), ()):
+            member = replace(inner, symbol=f"{around}.{inner.symbol}") if around else inner
+            if member.symbol != chunk.symbol and (found := rank(query, member.symbol)) is not None:
+                symbols.append(_symbol(root, chunk, member, found))
     return sorted(symbols, key=lambda symbol: (*symbol.rank, symbol.path))[:limit]
 
 
-@dataclass(frozen=True, slots=True)
-class _Definition:
-    """A symbol, and where its name stands: in the 1-based `line` of its file, after `before`."""
-
-    symbol: str
-    kind: str
-    line: int
-    before: str
+def _own_definition(chunk: StoredChunk) -> Definition:
+    line, before = place(chunk.text.split("\n"), chunk.symbol)
+    return Definition(chunk.symbol, chunk.kind, line, before)
 
 
-def _symbol(root: str, chunk: StoredChunk, definition: _Definition, found: tuple[int, ...]) -> Symbol:
+def _symbol(root: str, chunk: StoredChunk, definition: Definition, found: tuple[int, ...]) -> Symbol:
     container, _, name = definition.symbol.rpartition(".")
-    return Symbol(root, chunk.path, name, container, definition.kind, definition.line, definition.before, found)
+    line = chunk.start_line + definition.line
+    return Symbol(root, chunk.path, name, container, definition.kind, line, definition.before, found)
 
 
-def _own_definition(chunk: StoredChunk) -> _Definition:
-    line, before = _place(chunk.text.split("\n"), chunk.symbol)
-    return _Definition(chunk.symbol, chunk.kind, chunk.start_line + line, before)
-
-
-def _members(chunk: StoredChunk) -> list[_Definition]:
-    """The definitions in a chunk, its own left out."""
-    around = chunk.symbol if chunk.kind == kinds.BLOCK else chunk.symbol.rpartition(".")[0]
-    return [
-        _Definition(symbol, kind, chunk.start_line + line, before)
-        for inner, kind, line, before in _definitions(chunk.path.rpartition("/")[2], chunk.text)
-        if (symbol := f"{around}.{inner}" if around else inner) != chunk.symbol
-    ]
-
-
-@lru_cache(_REMEMBERED)
-def _definitions(name: str, text: str) -> tuple[tuple[str, str, int, str], ...]:
-    """(symbol, kind, 0-based line, what is before the name in it) of each definition in a passage of file `name`."""
-    lines = text.split("\n")
-    # Dedented: a nested class stands alone here, and indentation means something to some grammars.
-    parts = chunk_file(name, textwrap.dedent(text), limits=_EACH).chunks
-    found = []
-    for part in parts:
-        if part.symbol and part.kind in _KINDS:
-            line, before = _place(lines[part.start_line - 1 : part.end_line], part.symbol)
-            found.append((part.symbol, part.kind, part.start_line - 1 + line, before))
-    return tuple(found)
-
-
-def _place(lines: Sequence[str], symbol: str) -> tuple[int, str]:
-    """The 0-based line in which a definition's name stands, and what is before it; the first where that is not told."""
-    word = re.compile(rf"(?<!\w){re.escape(symbol.rpartition('.')[2])}(?!\w)")
-    for number, line in enumerate(lines):
-        if not _COMMENT.match(line) and (match := word.search(line)):
-            return number, line[: match.start()]
-    return 0, ""
+def _source(chunk: StoredChunk) -> Source:
+    return Source(chunk.path.rpartition("/")[2], chunk.text)
 
 
 def _normal(query: str) -> str:

@@ -131,10 +131,20 @@ def judge(root: str, rules: ScanRules, path: str) -> Skipped | bool:
     return _Walk(root, rules, frozenset()).named(path)
 
 
+def decides_about_others(path: str) -> bool:
+    """Whether what is at `path` may decide about other files: an ignore file, say, or one that marks a folder."""
+    name = path.rpartition("/")[2]
+    return _decides_about_folder(name) or bool(defaults.guarded_folders(name))
+
+
+def _decides_about_folder(name: str) -> bool:
+    return name in (GITIGNORE, LUCASTRAIGNORE, ".git") or name in defaults.CONTENT_MARKERS
+
+
 def _widen(paths: Iterable[str]) -> Iterator[str]:
     for path in paths:
         folder, slash, name = path.rpartition("/")
-        if name in (GITIGNORE, LUCASTRAIGNORE, ".git") or name in defaults.CONTENT_MARKERS:
+        if _decides_about_folder(name):
             yield folder
             continue
         yield path

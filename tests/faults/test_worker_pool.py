@@ -2,10 +2,12 @@
 
 import os
 import time
+from functools import partial
 
 import numpy as np
 import pytest
 import trio
+import trio.testing
 
 from lucastrad.embeddings.local import LocalEmbedder
 from lucastrad.embeddings.static import StaticModel
@@ -80,6 +82,28 @@ async def test_a_cancelled_job_frees_its_place_at_once() -> None:
         with trio.move_on_after(0.5):
             await pool.run(hang, b"", timeout_seconds=SECONDS)
         assert await pool.run(echo, b"free", timeout_seconds=SECONDS) == b"free"
+
+
+async def test_a_short_job_is_not_ended_by_who_no_longer_wants_it_and_its_worker_stays() -> None:
+    async with open_pool(1) as pool:
+        worker = await pool.run(pid, b"", timeout_seconds=SECONDS)
+        with trio.CancelScope() as scope:
+            scope.cancel()
+            await pool.run_short(pid, b"", wait_seconds=SECONDS, timeout_seconds=SECONDS)
+        assert scope.cancelled_caught
+        with trio.move_on_after(0.05):
+            await pool.run_short(pid, b"", wait_seconds=SECONDS, timeout_seconds=SECONDS)
+        assert await pool.run(pid, b"", timeout_seconds=SECONDS) == worker
+        with pytest.raises(JobTimeout):
+            await pool.run_short(hang, b"", wait_seconds=SECONDS, timeout_seconds=0.1)
+
+
+async def test_a_short_job_waits_for_a_worker_no_longer_than_it_may() -> None:
+    async with open_pool(1) as pool, trio.open_nursery() as nursery:
+        nursery.start_soon(partial(pool.run, hang, b"", timeout_seconds=SECONDS))
+        await trio.testing.wait_all_tasks_blocked()
+        assert await pool.run_short(echo, b"", wait_seconds=0.1, timeout_seconds=SECONDS) is None
+        nursery.cancel_scope.cancel()
 
 
 async def test_no_more_workers_run_than_the_pool_has_and_none_after_it() -> None:

@@ -107,3 +107,19 @@ async def test_unsaved_text_is_found_by_others_and_gone_when_the_editor_closes_o
     await daemon.stop()
     for file in daemon.paths.home.rglob("*"):
         assert not file.is_file() or b"giraffe_gate" not in file.read_bytes(), f"unsaved text was written to {file}"
+
+
+async def test_an_open_document_is_left_out_when_its_path_is_ignored_and_nobody_types(daemon: RealDaemon) -> None:
+    root = write(daemon.folder / "project", {"room.py": "def yellow_lamp():\n    return 1\n", ".gitignore": "*.tmp\n"})
+    await daemon.start()
+    async with daemon.client() as client:
+        await client.index(root)
+        async with editing(daemon, root, "room.py") as editor:
+            await editor.replace(0, "def zebra_crossing():\n")
+            await finds(client, "zebra_crossing", ("room.py", True))
+            (root / ".gitignore").write_text("room.py\n")
+            await finds(client, "zebra_crossing")
+            (root / ".gitignore").unlink()
+            await finds(client, "zebra_crossing", ("room.py", True))
+            write(daemon.paths.home, {"config.json": '{"indexing": {"ignore": ["room.py"]}}'})
+            await finds(client, "zebra_crossing")

@@ -12,6 +12,7 @@ import trio.testing
 from lucastra_protocol.errors import ErrorCode, LucAstraError
 
 from lucastrad.indexing.buffers import BufferReply
+from lucastrad.indexing.signals import Broadcast
 from lucastrad.search import buffers
 from lucastrad.search.buffers import LiveBuffers, NotOpenYet, Unchanged
 from lucastrad.search.overlay import LiveFile, over
@@ -35,10 +36,15 @@ class FakeCuts:
         self.gate: trio.Event | None = None
         self.failure: Exception | None = None
         self.embedding_failure: Exception | None = None
+        self.rules = Broadcast()
+        self.ignored: set[str] = set()
+        self.seconds = 0.0
+        """How long it takes."""
         self._ids = iter(range(-1, -1000, -1))
 
     async def cut(self, path: Path, text: str) -> LiveFile | Unchanged | None:
         self.cuts.append((trio.current_time(), text))
+        await trio.sleep(self.seconds)
         if self.gate is not None:
             await self.gate.wait()
         if self.failure is not None:
@@ -47,7 +53,7 @@ class FakeCuts:
             raise NotOpenYet
         if text == self.on_disk:
             return Unchanged(b"file", text.encode())
-        if "secret" in text:
+        if "secret" in text or path.name in self.ignored:
             return None
         chunk = Chunk(1, 1, 0, len(text), text, "", "window")
         cut = BufferReply(own_hash=text.encode(), language="python", chunks=[chunk], keys=[text.encode()])
@@ -58,6 +64,9 @@ class FakeCuts:
         if self.embedding_failure is not None:
             raise self.embedding_failure
         return replace(live, space=SPACE, vectors={key: np.ones(2, np.float32) for key in live.keys})
+
+    async def rules_changed(self) -> None:
+        await self.rules.wait()
 
 
 @pytest.fixture
@@ -98,6 +107,30 @@ async def test_a_buffer_is_cut_once_nothing_was_typed_for_a_moment(
         assert cuts.cuts == [(pytest.approx(typed + buffers.QUIET_SECONDS), "text 19")]
         assert texts(live) == {"a.py": "text 19"}
         assert buffers.QUIET_SECONDS <= 0.075, "cutting and embedding must fit into what is left of 150 ms"
+
+
+async def test_a_buffer_that_takes_long_to_cut_is_cut_at_longer_pauses_only(
+    cuts: FakeCuts, autojump_clock: trio.testing.MockClock
+) -> None:
+    async with running(cuts) as live:
+        editor = live.editor()
+        for seconds, quiet in ((0.6, 0.3), (60.0, buffers.LONGEST_QUIET_SECONDS), (0, buffers.SHORTEST_QUIET_SECONDS)):
+            cuts.seconds = seconds
+            editor.changed(PATH, f"cut in {seconds}")
+            await trio.sleep(seconds + 10)
+            cuts.cuts.clear()
+            for number in range(5):
+                editor.changed(PATH, f"text {number}")
+                await trio.sleep(quiet * 0.9)
+            assert cuts.cuts == []
+            await trio.sleep(quiet * 0.2)
+            assert [text for _, text in cuts.cuts] == ["text 4"]
+            await trio.sleep(seconds)
+        editor.closed(PATH)
+        editor.changed(PATH, "opened anew")
+        began = trio.current_time()
+        await pause()
+        assert cuts.cuts[-1] == (pytest.approx(began + buffers.QUIET_SECONDS), "opened anew")
 
 
 async def test_typing_in_one_buffer_does_not_hold_up_another(
@@ -345,3 +378,22 @@ async def test_a_saved_buffer_answers_until_the_index_has_it(
         assert over(files, {"a.py": (b"file", 1)}, settled=True).files == {}
         live.forget(files)
         assert live.files(ROOT) == []
+
+
+async def test_a_change_of_the_rules_is_followed_without_an_edit_and_leaves_the_order_alone(
+    cuts: FakeCuts, autojump_clock: trio.testing.MockClock
+) -> None:
+    async with running(cuts) as live:
+        editor = live.editor()
+        for name in ("a.py", "b.py", "c.py"):
+            editor.changed(ROOT / name, name)
+            await pause()
+        cuts.ignored = {"b.py"}
+        cuts.rules.notify()
+        await pause()
+        assert texts(live) == {"a.py": "a.py", "c.py": "c.py"}
+        cuts.ignored = {"a.py"}
+        cuts.rules.notify()
+        await pause()
+        assert texts(live) == {"b.py": "b.py", "c.py": "c.py"}
+        assert list(texts(live)) == ["b.py", "c.py"]

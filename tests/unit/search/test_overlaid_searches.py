@@ -3,7 +3,7 @@
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +16,9 @@ from lucastrad.embeddings.cache import EmbeddingCache
 from lucastrad.embeddings.spaces import EmbeddingSpaces
 from lucastrad.indexing.workspaces import WorkspaceService
 from lucastrad.search.buffers import BufferCutter, Editor, LiveBuffers
+from lucastrad.search.overlay import LiveFile
 from lucastrad.search.service import CANDIDATES, SearchService
-from lucastrad.types import Hit, SearchMode, SearchQuery, VectorSpace
+from lucastrad.types import Hit, SearchMode, SearchQuery, StoredChunk, VectorSpace
 from lucastrad.workspace.events import ListFolders
 from lucastrad.workspace.scanner import ScanRules
 from lucastrad.workspace.watcher import Watcher, no_source
@@ -241,6 +242,27 @@ async def test_related_passages_of_a_place_in_a_buffer(desk: Desk) -> None:
         await desk.search.related(desk.root / "alpha.py", 1, SearchQuery(""))
 
 
+async def test_related_passages_are_those_of_one_version_of_a_buffer_although_somebody_types(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = "def beta_like():\n    return 'shared', 'purple chair'\n"
+    await desk.type("alpha.py", text)
+    files, versions = desk.buffers.files, iter(range(100))
+
+    def typed_at_every_look(root: Path) -> list[LiveFile]:
+        """Each time a new version, whose chunks have ids of their own."""
+        return [replace(live, chunks=_numbered(live, -1000 * next(versions) - 1000)) for live in files(root)]
+
+    monkeypatch.setattr(desk.buffers, "files", typed_at_every_look)
+    outcome = await desk.search.related(desk.root / "alpha.py", 1, SearchQuery(""))
+    assert outcome.hits
+    assert "alpha.py" not in [hit.chunk.path for hit in outcome.hits], "a passage is not related to itself"
+
+
+def _numbered(live: LiveFile, first: int) -> tuple[StoredChunk, ...]:
+    return tuple(replace(chunk, id=first - number) for number, chunk in enumerate(live.chunks))
+
+
 async def test_nothing_of_a_buffer_reaches_the_disk(desk: Desk) -> None:
     (cache,) = (desk.home / "embeddings").glob("*.sqlite3")
 
@@ -255,3 +277,27 @@ async def test_nothing_of_a_buffer_reaches_the_disk(desk: Desk) -> None:
     assert cached() == before
     for file in desk.home.rglob("*"):
         assert not file.is_file() or b"hunter2_was_here" not in file.read_bytes(), file
+
+
+async def test_a_buffer_is_judged_again_when_ignore_rules_change_and_nobody_types(desk: Desk) -> None:
+    await desk.type("docs/new.py", "def zebra_crossing(): pass\n")
+    (desk.root / ".gitignore").write_text("ignored/\nnew.py\n")
+    await desk.workspaces.index(desk.root, wait=True)
+    await until(lambda: desk.buffers.files(desk.root) == [])
+    assert await desk.paths("zebra_crossing") == []
+    (desk.root / ".gitignore").write_text("ignored/\n")
+    await desk.workspaces.index(desk.root, wait=True)
+    await until(lambda: len(desk.buffers.files(desk.root)) == 1)
+    assert await desk.paths("zebra_crossing") == [("docs/new.py", True)]
+
+
+async def test_a_buffer_is_found_once_its_folder_becomes_a_workspace_and_not_after_it_was_one(desk: Desk) -> None:
+    other = desk.root.parent / "other"
+    other.mkdir()
+    await desk.type_in_vain("../other/new.py", "def zebra_crossing(): pass\n")
+    await desk.workspaces.index(other, wait=True)
+    await until(lambda: len(desk.buffers.files(other)) == 1)
+    assert await desk.paths("zebra_crossing") == [("new.py", True)]
+    await desk.workspaces.remove(other)
+    await until(lambda: desk.buffers.files(other) == [])
+    assert await desk.paths("zebra_crossing") == []

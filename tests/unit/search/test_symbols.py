@@ -7,11 +7,14 @@ from typing import Any
 
 import pytest
 import trio
+import trio.testing
 
+from lucastrad.indexing.definitions import definitions_job
 from lucastrad.search.symbols import Symbol, SymbolService, rank
 from lucastrad.storage.catalog import Catalog, IndexedFile
 from lucastrad.storage.sqlite import StoreCorrupt
 from lucastrad.types import Chunk, FileState, Stat
+from lucastrad.workers import Job, WorkerDied
 
 
 @pytest.mark.parametrize(
@@ -68,9 +71,27 @@ class FakeIndexer:
         self.corrupt = True
 
 
-def service(*indexers: FakeIndexer) -> SymbolService:
+class FakeWorkers:
+    """Runs jobs in this process, or tells that no worker is free, or what one died of."""
+
+    def __init__(self) -> None:
+        self.jobs: list[tuple[Job, bytes]] = []
+        self.is_free = True
+        self.failure: Exception | None = None
+
+    async def run_short(self, job: Job, request: bytes, *, wait_seconds: float, timeout_seconds: float) -> bytes | None:
+        if not self.is_free:
+            await trio.sleep(wait_seconds)
+            return None
+        self.jobs.append((job, request))
+        if self.failure is not None:
+            raise self.failure
+        return job(request)
+
+
+def service(*indexers: FakeIndexer, workers: Any = None) -> SymbolService:
     workspaces: Any = SimpleNamespace(all=lambda: list(indexers))
-    return SymbolService(workspaces)
+    return SymbolService(workspaces, workers or FakeWorkers())
 
 
 FILES = {
@@ -185,3 +206,45 @@ async def test_definitions_that_share_a_chunk_are_found_as_well(tmp_path: Path) 
     assert named(await service(indexer).find("basket", [], limit=9))[0] == "Basket"
     assert named(await service(indexer).find("Basket.SIZE", [], limit=9)) == ["SIZE"]
     assert named(await service(indexer).find("size", [tmp_path / "lib"], limit=9)) == []
+
+
+SHARED = {
+    "src/shop.py": [
+        definition("Basket", 1, "class Basket:\n    def total_price(self):\n        return 1\n", kind="class")
+    ]
+}
+
+
+@pytest.mark.trio
+async def test_what_shares_a_chunk_is_cut_by_a_worker_and_once(tmp_path: Path) -> None:
+    workers = FakeWorkers()
+    symbols = service(FakeIndexer(tmp_path, catalog_of(tmp_path / "catalog", SHARED)), workers=workers)
+    for query in ("pri", "pric", "price"):
+        assert named(await symbols.find(query, [], limit=9)) == ["total_price"]
+    assert [job for job, _ in workers.jobs] == [definitions_job]
+
+
+@pytest.mark.trio
+async def test_without_a_free_worker_the_names_of_chunks_are_found_and_the_rest_the_next_time(
+    tmp_path: Path, autojump_clock: trio.testing.MockClock
+) -> None:
+    workers = FakeWorkers()
+    workers.is_free = False
+    files = {**SHARED, "src/price.py": [definition("price_list", 1, "def price_list(): ...")]}
+    symbols = service(FakeIndexer(tmp_path, catalog_of(tmp_path / "catalog", files)), workers=workers)
+    began = trio.current_time()
+    assert named(await symbols.find("price", [], limit=9)) == ["price_list"]
+    assert trio.current_time() - began < 1
+    workers.is_free = True
+    assert named(await symbols.find("price", [], limit=9)) == ["price_list", "total_price"]
+
+
+@pytest.mark.trio
+async def test_a_passage_that_kills_its_worker_is_not_tried_with_every_letter(tmp_path: Path) -> None:
+    workers = FakeWorkers()
+    workers.failure = WorkerDied("the worker process died")
+    symbols = service(FakeIndexer(tmp_path, catalog_of(tmp_path / "catalog", SHARED)), workers=workers)
+    assert named(await symbols.find("pri", [], limit=9)) == []
+    assert named(await symbols.find("price", [], limit=9)) == []
+    assert named(await symbols.find("bas", [], limit=9)) == ["Basket"]
+    assert len(workers.jobs) == 1

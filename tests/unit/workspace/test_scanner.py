@@ -12,7 +12,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from trees import candidates, plant, reasons
 
-from lucastrad.workspace.scanner import Candidate, Checked, Entry, ScanRules, Skipped, check, folders, scan
+from lucastrad.workspace.scanner import (
+    Candidate,
+    Checked,
+    Entry,
+    ScanRules,
+    Skipped,
+    check,
+    decides_about_others,
+    folders,
+    scan,
+)
 
 
 def rows(root: Path, rules: ScanRules | None = None) -> set[Entry]:
@@ -231,3 +241,11 @@ def test_checking_every_path_amounts_to_a_scan(
         assert one_by_one == together
         # an empty folder that is skipped holds no path to check
         assert {e for e in scanned if not (e.path.endswith("/") and not any((root / e.path).rglob("*")))} == together
+
+
+@pytest.mark.parametrize(
+    ("path", "decides"),
+    [(".gitignore", True), ("a/.lucastraignore", True), ("a/.git", True), ("a/pyvenv.cfg", True), ("a/x.py", False)],
+)
+def test_it_is_told_which_paths_decide_about_others(path: str, decides: bool) -> None:
+    assert decides_about_others(path) is decides
