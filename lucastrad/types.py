@@ -5,6 +5,7 @@ half-open `[start, end)`, sizes are bytes, times of files are integer nanosecond
 """
 
 import os
+import zlib
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -69,9 +70,11 @@ class VectorSpace:
 
     @property
     def identity(self) -> str:
-        """A file-name-safe name, unique per space."""
-        safe = "".join(c if c.isalnum() or c in "-._" else "-" for c in f"{self.provider}-{self.model}")
-        return f"{safe}-{self.dimensions}"
+        """A file-name-safe name, unique per space: `a/b` and `a-b` are two models."""
+        name = f"{self.provider}-{self.model}"
+        safe = "".join(c if c.isascii() and (c.isalnum() or c in "-._") else "-" for c in name)
+        told_apart = "" if safe == name else f"-{zlib.crc32(name.encode('utf-8', 'replace')):08x}"
+        return f"{safe}{told_apart}-{self.dimensions}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,8 @@ class EmbeddingProvider(ScriptedProvider):
     capabilities: Capabilities = field(default_factory=lambda: Capabilities(embed=True, choose_dimensions=True))
     loaded: str = "letters"
     dimensions: int = 26
+    shift: int = 0
+    """By how many letters the vectors are turned: models of one length differ in it."""
     context_bytes: int = 1_000_000
     sent: list[tuple[str, ...]] = field(default_factory=list)
     """The texts of every request, also of those that failed."""
@@ -38,7 +40,7 @@ class EmbeddingProvider(ScriptedProvider):
             raise ContextOverflow("input is too large to process", provider=self.name)
         length = request.dimensions or self.dimensions
         rows = [[text.lower().count(chr(ord("a") + n % 26)) * 2.0 for n in range(length)] for text in request.texts]
-        return Embeddings(np.array(rows, np.float32), request.model or self.loaded)
+        return Embeddings(np.roll(np.array(rows, np.float32), self.shift, axis=1), request.model or self.loaded)
 
 
 class OneProvider:

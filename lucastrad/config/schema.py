@@ -112,7 +112,8 @@ class EmbeddingsConfig(Section, frozen=True):
     """Length of the vectors; null for the model's own. The `local` model has 256, 128 and 64: these take a half and a
     quarter of the disk and memory, and the mean reciprocal rank of docstring questions falls by 6% and 14%."""
     fallback: Literal["local", "keyword"] = "local"
-    """While the provider does not answer: `local` embeds with the packaged model after a minute, `keyword` goes without
+    """While the provider does not answer: `local` embeds with the packaged model after a minute; where the provider has
+    embedded before, after an hour, and never for a failure that lasts, such as a refused key. `keyword` goes without
     new vectors. What was embedded before is kept either way."""
     batch_size: Annotated[int, Meta(ge=1, le=2048)] = 100
     """Passages per call of a provider."""

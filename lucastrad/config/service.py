@@ -10,7 +10,7 @@ import os
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import trio
@@ -55,6 +55,11 @@ class ConfigChange:
 OnChange = Callable[[ConfigChange], Awaitable[None]]
 
 
+class _Read(NamedTuple):
+    fingerprint: Fingerprint
+    layer: Layer
+
+
 class _File:
     """One configuration file, and the layer that it has in force."""
 
@@ -68,10 +73,14 @@ class _File:
         self._has_been_good = False
         self._build = build
 
-    def apply(self, reading: Reading) -> None:
+    def read(self) -> _Read:
+        """What the file holds now. Blocking: it may name a key in a keyring, which may be locked."""
+        reading = files.read(self.path, follow_links=self.follow_links)
+        return _Read(reading.fingerprint, self._build(reading))
+
+    def apply(self, read: _Read) -> None:
         """Bring what was read into force, unless it is broken."""
-        self.fingerprint = reading.fingerprint
-        built = self._build(reading)
+        self.fingerprint, built = read
         if not built.broken:
             self.layer, self._has_been_good = built, True
             return
@@ -82,9 +91,6 @@ class _File:
         )
         problems = (*built.problems, Problem(Severity.ERROR, str(self.path), f"{outcome}; correct the file"))
         self.layer = Layer(self.layer.settings, problems, broken=True)
-
-    def read(self) -> Reading:
-        return files.read(self.path, follow_links=self.follow_links)
 
     def current_fingerprint(self) -> Fingerprint:
         return files.fingerprint(self.path, follow_links=self.follow_links)
@@ -227,16 +233,16 @@ class Configuration:
             settled = [file for file, mark in changed if pending.get(file.path) == mark]
             pending = {file.path: mark for file, mark in changed}
             if settled:
-                readings = await trio.to_thread.run_sync(_readings, settled, abandon_on_cancel=True)
-                change = self._apply(list(zip(settled, readings, strict=True)))
+                found = await trio.to_thread.run_sync(_read_all, settled, abandon_on_cancel=True)
+                change = self._apply(list(zip(settled, found, strict=True)))
                 if change is not None:
                     await on_change(change)
 
-    def _apply(self, readings: list[tuple[_File, Reading]]) -> ConfigChange | None:
+    def _apply(self, found: list[tuple[_File, _Read]]) -> ConfigChange | None:
         before = self._current
         workspaces_before = {root: self.for_workspace(root) for root in self._workspaces}
-        for file, reading in readings:
-            file.apply(reading)
+        for file, read in found:
+            file.apply(read)
             log_event(logger, logging.INFO, "configuration file read", path=str(file.path), broken=file.layer.broken)
             self._log_problems(file)
         self._current, _ = merge(self._layers())
@@ -305,7 +311,7 @@ def _fingerprints(watched: list[_File]) -> list[Fingerprint]:
     return [file.current_fingerprint() for file in watched]
 
 
-def _readings(changed: list[_File]) -> list[Reading]:
+def _read_all(changed: list[_File]) -> list[_Read]:
     return [file.read() for file in changed]
 
 

@@ -2,6 +2,9 @@
 
 Texts go out in batches, bounded by count and by tokens. Invariant: what leaves this machine has been through `redact`;
 a vector that comes back is of the space that was asked for, or an error.
+
+A model is known by its name and by its *probe*, what it makes of a line of ours: many servers name no model, or one and
+the same whatever they have loaded. Where nobody has configured a name, the probe goes with every batch of passages.
 """
 
 from collections import OrderedDict
@@ -47,6 +50,13 @@ _LASTING: Final = (
     AuthenticationFailed, OfflineRefused, QuotaExhausted, Redirected, RequestRejected, UnknownModel, Unsupported,
 )  # fmt: skip
 _PROBE: Final = "def load_config(path): read the configuration file"
+_PROBED_DIMENSIONS: Final = 64
+_SAME_COSINE: Final = 0.95
+"""Compressions of one model stay above it; the vectors of two models have nothing to do with each other."""
+UNNAMED: Final = "default"
+"""What a model is called that has no name."""
+FINGERPRINT: Final = "#"
+"""Stands in a space's model between the model's name and what tells it from others of that name."""
 _PREFIXES: Final = {
     "nomic-embed-text": ("search_document: ", "search_query: "),
     "mxbai-embed-large": ("", "Represent this sentence for searching relevant passages: "),
@@ -71,8 +81,24 @@ class Source:
     """None for the model's own length."""
 
 
-async def find_space(providers: Chooses, source: Source) -> VectorSpace:
-    """The space that a source embeds in, found by embedding a line of ours; raises EmbeddingFailed."""
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A model that answered."""
+
+    called: VectorSpace
+    """By the model's name; models that share a name do not share a space."""
+    probe: tuple[float, ...]
+    """See `is_same_model`."""
+
+
+def is_same_model(probe: Sequence[float], other: Sequence[float]) -> bool:
+    """Whether two probes are of one model, or of two compressions of one, whose vectors can be compared."""
+    one, two = np.asarray(probe, np.float32), np.asarray(other, np.float32)
+    return one.shape == two.shape and bool(one @ two > _SAME_COSINE * np.linalg.norm(one) * np.linalg.norm(two))
+
+
+async def find_space(providers: Chooses, source: Source) -> Found:
+    """What a source embeds with, found by embedding a line of ours; raises EmbeddingFailed."""
     choice = await _chosen(providers, source)
     try:
         reply = await _request(choice, source, (_PROBE,), retry_attempts=0)
@@ -85,7 +111,8 @@ async def find_space(providers: Chooses, source: Source) -> VectorSpace:
             f" {source.dimensions}: set it to null or to {length}",
             passing=False,
         )
-    return VectorSpace(choice.provider.kind, _model_name(source.model or reply.model), length)
+    called = VectorSpace(choice.provider.kind, _model_name(source.model or reply.model), length)
+    return Found(called, _probe_of(reply.vectors[0]))
 
 
 class ProviderEmbedder:
@@ -99,19 +126,23 @@ class ProviderEmbedder:
         *,
         batch_size: int,
         redact: Callable[[str], str],
+        probe: Sequence[float] = (),
         failed: Callable[[EmbeddingFailed], None] = lambda error: None,
     ) -> None:
-        """`redact` takes secrets out of a text; `failed` hears of each failure."""
+        """`redact` takes secrets out of a text; `probe` is the model's own, empty where it is not known; `failed` hears
+        of each failure."""
         self.source = source
         self.batch_size = batch_size
         self._providers = providers
         self._space = space
         self._redact = redact
+        # A batch of one has no room for it.
+        self._probe = () if source.model or batch_size == 1 else tuple(probe)
         self._failed = failed
         self._max_bytes = _MOST_BYTES
         self._queries: OrderedDict[str, NDArray[np.float32]] = OrderedDict()
         self._resting: tuple[float, EmbeddingFailed] | None = None
-        name = space.model.rpartition("/")[2].partition(":")[0].lower()
+        name = _reported_name(space).rpartition("/")[2].partition(":")[0].lower()
         self._passage_prefix, self._query_prefix = _PREFIXES.get(name, ("", ""))
 
     @property
@@ -128,8 +159,9 @@ class ProviderEmbedder:
         try:
             choice = await _chosen(self._providers, self.source)
             most = _LOCAL_REQUEST_TOKENS if choice.is_local else _REQUEST_TOKENS
-            for batch in batches(texts, count=self.batch_size, tokens=most):
-                parts.append(await self._embedded(batch))
+            count = self.batch_size - bool(self._probe)
+            for batch in batches(texts, count=count, tokens=most):
+                parts.append(await self._embedded_surely(batch))
         except EmbeddingFailed as error:
             self._failed(error)
             raise
@@ -163,6 +195,19 @@ class ProviderEmbedder:
             f"the embedding provider {self.source.provider} has not answered within {QUERY_SECONDS:g} s", passing=True
         )
 
+    async def _embedded_surely(self, texts: list[str]) -> NDArray[np.float32]:
+        """Unit vectors of the very model that was loaded when its space was found."""
+        if not self._probe:
+            return await self._embedded(texts)
+        rows = await self._embedded([_PROBE, *texts])
+        if not is_same_model(_probe_of(rows[0]), self._probe):
+            raise EmbeddingFailed(
+                f"the embedding provider {self.source.provider} has another model loaded than before: vectors of two"
+                " models are not mixed; `embeddings.model` names the one to use",
+                passing=True,
+            )
+        return rows[1:]
+
     def _text(self, passage: Passage) -> str:
         return self._passage_prefix + "\n".join(part for part in (passage.path, passage.symbol, passage.text) if part)
 
@@ -189,9 +234,10 @@ class ProviderEmbedder:
             raise _failure(error) from None
 
     def _checked(self, choice: Choice, reply: Embeddings) -> NDArray[np.float32]:
-        if self.source.model is None and reply.model and _model_name(reply.model) != self._space.model:
+        loaded = _reported_name(self._space)
+        if self.source.model is None and reply.model and _model_name(reply.model) != loaded:
             raise EmbeddingFailed(
-                f"{_title(choice)} answers with the model {_model_name(reply.model)} where {self._space.model} was"
+                f"{_title(choice)} answers with the model {_model_name(reply.model)} where {loaded} was"
                 " loaded: vectors of two models are not mixed",
                 passing=True,
             )
@@ -260,7 +306,20 @@ def _title(choice: Choice) -> str:
 
 def _model_name(reported: str) -> str:
     """A model's name in a space's: llama.cpp reports the path of a file."""
-    return (reported.rpartition("/")[2] if reported.startswith("/") else reported)[:100] or "default"
+    name = reported.rpartition("/")[2] if reported.startswith("/") else reported
+    return name.replace(FINGERPRINT, "-")[:100] or UNNAMED
+
+
+def _reported_name(space: VectorSpace) -> str:
+    """What the model of a space calls itself."""
+    return space.model.partition(FINGERPRINT)[0]
+
+
+def _probe_of(vector: NDArray[np.float32]) -> tuple[float, ...]:
+    """A vector's beginning, of length 1."""
+    begins = vector[:_PROBED_DIMENSIONS].astype(np.float64)
+    unit = begins / (np.linalg.norm(begins) or 1.0)
+    return tuple(round(float(value), 4) for value in unit)
 
 
 def _first_bytes(text: str, size: int) -> str:

@@ -17,7 +17,7 @@ from lucastrad.config.schema import Config, EmbeddingsConfig
 from lucastrad.embeddings.known import KnownSpaces
 from lucastrad.embeddings.local import LocalEmbedder
 from lucastrad.embeddings.protocol import Embedder, EmbeddingFailed
-from lucastrad.embeddings.provider import Chooses, ProviderEmbedder, Source, find_space
+from lucastrad.embeddings.provider import Chooses, Found, ProviderEmbedder, Source, find_space
 from lucastrad.embeddings.spaces import EmbeddingSpaces
 from lucastrad.types import Passage, VectorSpace
 from lucastrad.workers import JobTimeout, WorkerDied, WorkerPool
@@ -26,7 +26,8 @@ _log = logging.getLogger(__name__)
 
 LOCAL = "local"
 _PATIENCE_SECONDS = 60.0
-"""How long a provider may fail before the packaged model takes its place: changing over reopens every index."""
+"""How long a provider may fail before the packaged model takes its place: changing over reopens every index. Where a
+failure is one that lasts, that is done at once, but never in the place of a model that has embedded before."""
 _KEPT_PATIENCE = 60
 """So many times as long where it has embedded before: the change-over removes the index of what it has embedded, which
 comes back from the cache, but only as far as that goes. Meanwhile passages are found by keyword."""
@@ -64,6 +65,7 @@ class Embedders:
             space,
             batch_size=self.batch_size,
             redact=self._redact,
+            probe=self.known.probe_of(space),
             failed=self._tell,
         )
 
@@ -167,24 +169,27 @@ class EmbeddingService:
         if (space := self._embedders.known.space_of(source)) is not None:
             self._use(source, space)
         while True:
-            space = await self._reached(source, settings)
+            found = await self._reached(source, settings)
+            space = self._embedders.known.identify(found)
             if self._problem:
                 _log.info("%s answers again", space.identity)
             self._problem = ""
-            await self._remember(source, space)
+            await self._remember(source, space, found)
             self._failing = trio.Event()
             self._use(source, space)
             await self._failing.wait()
 
     def _use(self, source: Source, space: VectorSpace) -> None:
         now = self._spaces.configured
-        same = isinstance(now, ProviderEmbedder) and (now.source, now.space) == (source, space)
-        if not (same and now.batch_size == self._embedders.batch_size):
-            self._spaces.use(self._embedders.of_provider(source, space))
+        of_source = isinstance(now, ProviderEmbedder) and now.source == source
+        if not (of_source and now.space == space and now.batch_size == self._embedders.batch_size):
+            # Another model answers there now: it would embed the questions for what the one before has embedded.
+            gone = now.space if of_source and now.space != space else None
+            self._spaces.use(self._embedders.of_provider(source, space), without=gone)
             _log.info("passages are embedded by %s", space.identity)
 
-    async def _reached(self, source: Source, settings: EmbeddingsConfig) -> VectorSpace:
-        """The provider's space, once it answers."""
+    async def _reached(self, source: Source, settings: EmbeddingsConfig) -> Found:
+        """The provider's model, once it answers."""
         began, wait = trio.current_time(), _FIRST_WAIT_SECONDS
         in_use = self._embedders.known.space_of(source) == self._spaces.configured.space
         patience = self._patience_seconds * (_KEPT_PATIENCE if in_use else 1)
@@ -192,7 +197,9 @@ class EmbeddingService:
             try:
                 return await find_space(self._embedders.providers, source)
             except EmbeddingFailed as error:
-                patient = error.passing and trio.current_time() - began < patience
+                # What lasts, such as a wrong key, is for the user to mend: no vectors that were paid for are given up
+                # meanwhile. What should have passed by now may be gone for good.
+                patient = trio.current_time() - began < patience if error.passing else in_use
                 self._tell(error, source, settings, give_up=not patient and settings.fallback == LOCAL)
             await trio.sleep(wait)
             wait = min(wait * 2, _LONGEST_WAIT_SECONDS)
@@ -204,16 +211,16 @@ class EmbeddingService:
         meanwhile = (
             "until it answers, the packaged model embeds in its place"
             if self._spaces.configured is local
-            else "until it answers, passages are found by keyword where a vector is missing"
+            else "until it answers, searches go by keyword, and its vectors are kept"
         )
         problem = f"embeddings: {error.message}; {meanwhile}"
         if problem != self._problem:
             _log.warning("%s", problem)
         self._problem = problem
 
-    async def _remember(self, source: Source, space: VectorSpace) -> None:
+    async def _remember(self, source: Source, space: VectorSpace, found: Found) -> None:
         try:
-            await trio.to_thread.run_sync(self._embedders.known.remember, source, space)
+            await trio.to_thread.run_sync(self._embedders.known.remember, source, space, found.probe)
         except OSError as error:
             _log.warning("the space %s could not be noted: %s", space.identity, error)
 

@@ -3,14 +3,16 @@
 import json
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+import trio
 from lucastra_protocol.keys import KeyringUnavailable, SystemKeyring
 from lucastra_protocol.paths import Paths
 
-from lucastrad.config.service import Configuration
+from lucastrad.config.service import ConfigChange, Configuration
 
 
 class MemoryKeyring:
@@ -54,9 +56,13 @@ def paths(tmp_path: Path) -> Paths:
     return Paths(home=tmp_path, run=tmp_path / "run")
 
 
-def configure(paths: Paths, key: str) -> Configuration:
+def write_config(paths: Paths, key: str) -> None:
     paths.config.write_text(json.dumps({"llm": {"provider": "openai", "api_key": key}}))
     paths.config.chmod(0o600)
+
+
+def configure(paths: Paths, key: str) -> Configuration:
+    write_config(paths, key)
     return Configuration.load(paths, environ={})
 
 
@@ -120,3 +126,30 @@ def test_a_list_of_names_that_another_program_wrote_counts_as_empty(backend: Mem
 def test_the_list_of_names_is_no_key_that_a_configuration_can_name(backend: MemoryKeyring, paths: Paths) -> None:
     SystemKeyring().store("openai", "k-1")
     assert configure(paths, "${keyring:(names)}").current.llm.api_key is None
+
+
+@pytest.mark.trio
+async def test_a_keyring_that_takes_its_time_holds_up_nothing_else(paths: Paths) -> None:
+    served_meanwhile = trio.Event()
+
+    class Locked(SystemKeyring):
+        def get(self, name: str) -> str | None:
+            trio.from_thread.run_sync(served_meanwhile.set)  # returns only if the event loop goes on
+            return "sk-unlocked-0123456789"
+
+    configuration = Configuration.load(paths, environ={}, keyring=Locked())
+    changed = trio.Event()
+
+    async def on_change(change: ConfigChange) -> None:
+        changed.set()
+
+    async with trio.open_nursery() as nursery:
+        await nursery.start(partial(configuration.watch, on_change, poll_seconds=0.01))
+        write_config(paths, "${keyring:openai}")
+        with trio.fail_after(30):
+            await changed.wait()
+        nursery.cancel_scope.cancel()
+    assert served_meanwhile.is_set()
+    key = configuration.current.llm.api_key
+    assert key is not None
+    assert key.reveal() == "sk-unlocked-0123456789"

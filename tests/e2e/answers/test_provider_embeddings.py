@@ -27,6 +27,7 @@ class Letters:
 
     def __init__(self, most: int = 1_000_000) -> None:
         self.most = most
+        self.refuses = False
         self.answered: Counter[str] = Counter()
         self.going_on = trio.Event()
         self.holding = trio.Event()
@@ -34,6 +35,9 @@ class Letters:
     async def __call__(self, request: Received, reply: Reply) -> None:
         assert request.path == "/v1/embeddings"
         texts = request.body["input"]
+        if self.refuses:
+            await reply.json({"error": {"message": "Incorrect API key provided"}}, status=401)
+            return
         if self.answered.total() + len(texts) > self.most:
             self.holding.set()
             await self.going_on.wait()
@@ -125,6 +129,45 @@ async def test_a_provider_takes_over_at_once_and_the_packaged_model_when_it_is_t
         # A loopback address that imitates a remote API may be a proxy of it.
         assert not any(SECRET in text for text in upstream.answered)
         assert any("[redacted" in text for text in upstream.answered)
+
+
+async def test_a_key_that_is_refused_takes_no_vector_away_and_none_is_paid_for_again(daemon: RealDaemon) -> None:
+    root = write(daemon.folder / "project", FILES)
+    upstream = Letters()
+    async with serving(upstream) as server:
+        configure(daemon, server)
+        await daemon.start()
+        async with daemon.client() as client:
+            await client.index(root)
+            await until(lambda: is_ready(client, root))
+            upstream.refuses = True
+            write(root, {"new.py": "def zebra_crossing():\n    return 1\n"})
+
+            async def is_told() -> bool:
+                return any("its vectors are kept" in problem for problem in (await client.status()).problems)
+
+            async def is_found() -> bool:
+                return bool((await client.search("zebra_crossing", mode="keyword")).hits)
+
+            await until(is_told)
+            await until(is_found)
+            found = await client.search("zebra_crossing")
+            assert found.hits[0].path == "new.py"
+            assert any("found by keyword only" in notice for notice in found.notices)
+
+            async def all_vectors_but_one() -> bool:
+                status = await workspace(client, root)
+                return (status.embedded, status.chunks) == (len(FILES), len(FILES) + 1)
+
+            await until(all_vectors_but_one)
+            assert (await client.status()).embeddings.model == "letters"
+            upstream.refuses = False
+            configure(daemon, server, batch_size=6)  # as a user who puts the right key in
+            await until(lambda: is_ready(client, root))
+            assert (await client.status()).problems == []
+            assert (await client.search("zebra_crossing", mode="vector")).hits[0].path == "new.py"
+        passages = {text: count for text, count in upstream.answered.items() if ".py" in text}
+        assert (len(passages), set(passages.values())) == (len(FILES) + 1, {1})
 
 
 async def test_offline_nothing_is_asked_of_another_machine(daemon: RealDaemon) -> None:

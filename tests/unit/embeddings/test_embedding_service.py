@@ -1,7 +1,7 @@
 """Which model embeds: the one that is configured while it answers, and what stands in for it."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,8 @@ from embedding_provider import EmbeddingProvider, OneProvider
 from lucastrad.config.schema import Config, EmbeddingsConfig, VectorSearchConfig
 from lucastrad.embeddings.cache import EmbeddingCache
 from lucastrad.embeddings.known import KnownSpaces
-from lucastrad.embeddings.provider import Source
+from lucastrad.embeddings.protocol import EmbeddingFailed
+from lucastrad.embeddings.provider import Found, Source
 from lucastrad.embeddings.service import Embedders, EmbeddingService
 from lucastrad.embeddings.spaces import EmbeddingSpaces
 from lucastrad.embeddings.static import SPACE
@@ -113,7 +114,7 @@ async def test_the_packaged_model_stands_in_after_an_hour_and_the_provider_comes
         one.provider.failure = DOWN
         with pytest.raises(Exception, match="nothing listens there"):
             await one.service.embed(["where"], queries=True)
-        await one.until_problem("by keyword where a vector is missing")
+        await one.until_problem("searches go by keyword")
         assert one.service.space == LETTERS  # patient: changing over removes the index of what it has embedded
         failed_at = trio.current_time()
         await one.until(SPACE)
@@ -126,14 +127,99 @@ async def test_the_packaged_model_stands_in_after_an_hour_and_the_provider_comes
         assert one.service.problems == []
 
 
-async def test_a_failure_that_lasts_is_not_waited_for(tmp_path: Path, autojump_clock: trio.testing.MockClock) -> None:
+REFUSED = AuthenticationFailed("check the key", provider="llm")
+
+
+async def test_where_nothing_was_embedded_yet_a_failure_that_lasts_is_not_waited_for(
+    tmp_path: Path, autojump_clock: trio.testing.MockClock
+) -> None:
+    async with installation(tmp_path, EmbeddingsConfig(dimensions=64)) as one:
+        one.provider.failure = REFUSED
+        one.configure(provider="openai")
+        configured_at = trio.current_time()
+        await one.until(SPACE)
+        assert trio.current_time() - configured_at < 1
+        assert "check the key; until it answers, the packaged model embeds in its place" in one.service.problems[0]
+
+
+async def test_a_key_that_is_refused_takes_no_vector_away_until_the_configuration_says_so(
+    tmp_path: Path, autojump_clock: trio.testing.MockClock
+) -> None:
     async with installation(tmp_path) as one:
         await one.until(LETTERS)
-        one.provider.failure = AuthenticationFailed("check the key", provider="llm")
+        one.provider.failure = REFUSED
         with pytest.raises(Exception, match="check the key"):
             await one.service.embed(["where"], queries=False)
-        with trio.fail_after(1):
-            await one.until(SPACE)
+        await trio.sleep(100 * 3600)
+        assert one.service.space == LETTERS
+        assert one.service.problems == [
+            "embeddings: check the key; until it answers, searches go by keyword, and its vectors are kept"
+        ]
+        one.provider.failure = None
+        one.configure(provider="openai")  # the key is mended
+        await trio.sleep(1)
+        assert (one.service.space, one.service.problems) == (LETTERS, [])
+        one.configure(provider="local")
+        await one.until(SPACE)
+
+
+async def test_a_daemon_that_starts_with_a_key_that_is_refused_keeps_its_vectors(
+    tmp_path: Path, autojump_clock: trio.testing.MockClock
+) -> None:
+    async with installation(tmp_path) as one:
+        await one.until(LETTERS)
+    async with installation(tmp_path, provider=EmbeddingProvider(failure=REFUSED)) as again:
+        await again.until_problem("its vectors are kept")
+        await trio.sleep(100 * 3600)
+        assert again.service.space == LETTERS
+
+
+@pytest.mark.parametrize("loaded", ["", "gpt-3.5-turbo"])
+async def test_models_of_a_server_that_does_not_tell_them_apart_have_a_space_each(tmp_path: Path, loaded: str) -> None:
+    source = EmbeddingsConfig(provider="llamafile")
+    first, second = (EmbeddingProvider(kind="llamafile", loaded=loaded, shift=shift) for shift in (0, 7))
+    spaces: list[VectorSpace] = []
+    for provider in (first, second, first, second):
+        async with installation(tmp_path, source, provider=provider) as one:
+            while True:
+                with suppress(EmbeddingFailed):  # until it is noticed that another is loaded than in the run before
+                    found = await one.service.embed(["passage"], queries=False)
+                    if found.space.provider == "llamafile":
+                        break
+                await trio.sleep(0.01)
+            spaces.append(found.space)
+    assert spaces[:2] == spaces[2:]
+    assert len({space.identity for space in spaces}) == 2
+    assert all(space.model.startswith(loaded or "default") for space in spaces)
+
+
+async def test_another_model_behind_a_running_daemon_mixes_no_vectors(
+    tmp_path: Path, autojump_clock: trio.testing.MockClock
+) -> None:
+    async with installation(
+        tmp_path, EmbeddingsConfig(provider="llamafile"), provider=EmbeddingProvider(loaded="")
+    ) as one:
+        await one.spaces.changed()
+        before = one.service.space
+        await one.service.embed(["passage"], queries=False)
+        one.provider.shift = 7
+        with pytest.raises(EmbeddingFailed, match=r"another model loaded than before.*`embeddings.model` names"):
+            await one.service.embed(["passage"], queries=False)
+        await one.spaces.changed()
+        assert one.service.space != before
+        assert one.spaces.embedder(before) is None, "no question is embedded by the one model for vectors of the other"
+        found = await one.service.embed(["passage"], queries=False)
+        assert found.space == one.service.space
+
+
+async def test_a_model_is_the_same_at_another_compression(tmp_path: Path) -> None:
+    probe = np.random.default_rng(1).normal(size=64).round(4)
+    rounded = (probe * 4).round() / 4
+    known = KnownSpaces(tmp_path / "spaces.json")
+    space = known.identify(Found(LETTERS, tuple(probe.tolist())))
+    known.remember(Source("work"), space, probe.tolist())
+    assert known.identify(Found(LETTERS, tuple(rounded))) == space
+    assert known.identify(Found(LETTERS, tuple(np.roll(probe, 1)))) != space
 
 
 async def test_without_a_fallback_the_provider_is_waited_for(
@@ -197,7 +283,7 @@ async def test_a_damaged_note_of_the_known_spaces_counts_as_none(tmp_path: Path)
     file = tmp_path / "notes" / "spaces.json"
     source = Source("work", "bge-m3", None)
     known = KnownSpaces(file)
-    known.remember(source, LETTERS)
+    known.remember(source, LETTERS, (0.6, 0.8))
     assert (KnownSpaces(file).space_of(source), KnownSpaces(file).source_of(LETTERS)) == (LETTERS, source)
     file.write_text("{")
     assert KnownSpaces(file).space_of(source) is None

@@ -66,3 +66,11 @@ def test_what_is_not_of_the_space_is_refused_with_both_lengths(shape: tuple[int,
 def test_what_is_of_the_space_is_returned_as_it_is(shape: tuple[int, ...]) -> None:
     vectors = np.zeros(shape, np.float32)
     assert fitting(vectors, HERE) is vectors
+
+
+def test_every_space_has_a_file_name_of_its_own() -> None:
+    models = ["bge-m3", "bge/m3", "bge:m3", "BAAI/bge m3", "default#0f621987", "default-0f621987", "модель", "модели"]
+    names = {VectorSpace("openai", model, dimensions).identity for model in models for dimensions in (8, 16)}
+    assert len(names) == len(models) * 2
+    assert all(name.isascii() and not {*name} & {*"/\\:#?* "} for name in names)
+    assert VectorSpace("openai", "bge-m3", 8).identity == "openai-bge-m3-8"

@@ -53,6 +53,16 @@ async def test_passages_go_out_in_batches_of_the_configured_size_with_their_plac
     assert provider.sent == [("a.py\nf\nx", "a.py\nf\ny"), ("a.py\nf\nz",)]
 
 
+async def test_a_batch_has_room_for_the_line_that_shows_which_model_it_is() -> None:
+    provider = EmbeddingProvider(loaded="")
+    found = await find_space(OneProvider(provider), OPENAI)
+    provider.sent.clear()
+    asked = ProviderEmbedder(OneProvider(provider), OPENAI, found.called, batch_size=3, redact=str, probe=found.probe)
+    rows = await asked.embed_passages(passages("k", "q", "w"))
+    assert [row[[10, 16, 22]].argmax() for row in rows] == [0, 1, 2]
+    assert [len(texts) for texts in provider.sent] == [3, 2]
+
+
 async def test_a_batch_is_bounded_by_tokens_too_and_a_longer_text_stands_alone() -> None:
     texts = ["a" * 350, "b" * 350, "c" * 3500, "d"]
     most = estimate_texts(texts[:2]).tokens
@@ -182,9 +192,12 @@ async def test_a_failure_says_whether_it_passes_and_is_heard_of(
 
 async def test_the_space_of_a_source_is_found_by_asking() -> None:
     provider = EmbeddingProvider(kind="llamafile", loaded="/models/nomic.gguf")
-    assert await find_space(OneProvider(provider), Source("llamafile")) == VectorSpace("llamafile", "nomic.gguf", 26)
+    found = await find_space(OneProvider(provider), Source("llamafile"))
+    assert found.called == VectorSpace("llamafile", "nomic.gguf", 26)
+    assert np.linalg.norm(found.probe) == pytest.approx(1, abs=1e-3)
     shorter = Source("openai", "text-embedding-3-small", 13)
-    assert await find_space(OneProvider(provider), shorter) == VectorSpace("llamafile", "text-embedding-3-small", 13)
+    found = await find_space(OneProvider(provider), shorter)
+    assert found.called == VectorSpace("llamafile", "text-embedding-3-small", 13)
 
 
 async def test_a_model_that_cannot_give_the_configured_length_is_no_source() -> None:
