@@ -28,8 +28,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not options.stdio and options.command is None:
         parser.print_help(sys.stderr)
         return 2
-    paths = Paths.from_environment()
     try:
+        paths = Paths.from_environment()
         if options.stdio:
             from lucastrad.server import relay
 

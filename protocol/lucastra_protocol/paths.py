@@ -8,6 +8,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from lucastra_protocol.errors import ErrorCode, LucAstraError
+
 _MAX_SOCKET_PATH_BYTES = 100
 """The kernel's limit is 107 bytes and a terminating zero on Linux, 103 on macOS."""
 
@@ -21,10 +23,14 @@ class Paths:
 
     @classmethod
     def from_environment(cls, environ: "os._Environ[str] | dict[str, str] | None" = None) -> "Paths":
-        """The paths of the current user; relative values are taken from the working directory."""
+        """The paths of the current user; relative values are taken from the working directory.
+
+        Raises LucAstraError (STORE_UNAVAILABLE) for a home that no index can be kept in.
+        """
         env = os.environ if environ is None else environ
         explicit = env.get("LUCASTRA_HOME")
         home = Path(explicit).expanduser().absolute() if explicit else Path.home() / ".lucastra"
+        _check_is_utf8(home)
         run = home / "run"
         runtime = env.get("XDG_RUNTIME_DIR")
         if runtime and Path(runtime).is_dir():
@@ -68,3 +74,16 @@ class Paths:
     def tcp_endpoint(self) -> Path:
         """`{"port": …, "token": …}` of a daemon started with --tcp; mode 0600."""
         return self.run / "tcp.json"
+
+
+def _check_is_utf8(home: Path) -> None:
+    """tantivy and the grammars take paths as text."""
+    name = os.fsencode(home)
+    try:
+        name.decode()
+    except UnicodeDecodeError:
+        raise LucAstraError(
+            f"the path {name.decode('utf-8', 'backslashreplace')} is not UTF-8, and no index can be kept there: set"
+            " LUCASTRA_HOME to a folder whose path is",
+            code=ErrorCode.STORE_UNAVAILABLE,
+        ) from None

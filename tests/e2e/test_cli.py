@@ -5,6 +5,7 @@ import pty
 import re
 import signal
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -184,6 +185,22 @@ def test_on_a_terminal_places_are_links_and_code_has_colours(home: Home, project
     assert b"\x1b]8;" in output
     assert f"file://{project}/shop/retry.py#".encode() in output
     assert b"\x1b[" in output
+
+
+def test_a_home_that_is_not_utf8_is_refused_with_a_cure_that_works(home: Home, project: Path) -> None:
+    named = home.environment.pop("LUCASTRA_HOME")
+    home.environment["HOME"] = os.fsdecode(os.fsencode(home.folder) + b"/h\xff")
+    Path(home.environment["HOME"]).mkdir()
+    refused = home.client("search", "retry_with_backoff", cwd=project, check=2)
+    assert "is not UTF-8" in refused.stderr
+    assert "set LUCASTRA_HOME" in refused.stderr
+    daemon = subprocess.run(
+        [sys.executable, "-P", "-m", "lucastrad", "serve"], env=home.environment, capture_output=True, text=True,
+        timeout=90, check=False,
+    )  # fmt: skip
+    assert (daemon.returncode, "set LUCASTRA_HOME" in daemon.stderr) == (1, True)
+    home.environment["LUCASTRA_HOME"] = named
+    assert "retry.py" in home.client("search", "retry_with_backoff", cwd=project, check=0).stdout
 
 
 def _start(home: Home, cwd: Path, *arguments: str) -> "subprocess.Popen[str]":

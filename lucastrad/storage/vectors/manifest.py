@@ -43,12 +43,11 @@ class LogEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How many a frozen log holds; None for the last one, which is being written to."""
 
 
-class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """All files of an index, logs in the order of writing."""
+class Manifest(msgspec.Struct, frozen=True):
+    """All files of an index, logs in the order of writing. Earlier versions wrote a `generation` too: it is ignored."""
 
     format: int
     space: str
-    generation: int
     logs: list[LogEntry]
     segments: list[SegmentEntry]
 

@@ -40,7 +40,6 @@ class IndexFiles:
         self.space = space
         self._policy = policy
         self.kernel = kernel
-        self._generation = 0
         self._unsettled = False
         self._number = 0
 
@@ -99,12 +98,10 @@ class IndexFiles:
             Manifest(
                 FORMAT,
                 self.space.identity,
-                self._generation + 1,
                 [*logs, LogEntry(parts.active.name, None)],
                 [segment.entry for segment in parts.segments],
             ),
         )
-        self._generation += 1
         self._unsettled = False
 
     def settle(self, parts: Parts) -> None:
@@ -140,7 +137,6 @@ class IndexFiles:
             shutil.rmtree(part.path, ignore_errors=True)
 
     def _open(self, manifest: Manifest) -> Parts:
-        self._generation = manifest.generation
         logs: list[LiveRows] = []
         try:
             lost = not self._open_logs(manifest, logs)
