@@ -94,19 +94,26 @@ def _nearest(text: str, wanted: str, place: int) -> int | None:
 
 # A citation is `[1]`, `[1, 2]` or `[1-3]`; numbers begin at 1, so that `[0]` is code that lacks its backticks.
 _GROUP = r"\[[ ]?[1-9][0-9]{0,5}(?:[ ]?[,;–-][ ]?[1-9][0-9]{0,5}){0,15}[ ]?\]"
-_TOKEN = re.compile(rf"(?P<ticks>`+)|(?P<citation>[ ]?{_GROUP})|(?P<paragraph>\n[ \t]*\n)")
+_TOKEN = re.compile(rf"(?P<ticks>`+)|(?P<citation>[ ]?{_GROUP})")
+_CITATION = re.compile(rf"[ ]?{_GROUP}")
+_PARAGRAPH = re.compile(r"\n[ \t]*\n")
+_TICKS = re.compile(r"`+")
 _UNFINISHED = re.compile(r"(?:(?<!`)`++|\n[ \t]*|[ ]?\[[0-9 ,;–-]{0,128}|[ ])\Z")
 """The end of a text that the next piece may make a token of. Bounded, so that no more than that is ever held back;
 possessive, since a model that repeats itself may send 40,000 backticks."""
 _NUMBERS = re.compile(r"([1-9][0-9]*)(?:[ ]?[–-][ ]?([1-9][0-9]*))?")
 _FENCE_TICKS = 3
+_LONGEST_SPAN = 200
+"""Characters of code between backticks. Where none closes it within these, nor in its paragraph, one was a plain sign:
+else all citations behind it would count as code."""
 
 
 class CitationFilter:
     """Takes an answer in pieces and gives it out without citations of passages that there are not.
 
     In Markdown code (spans and fenced blocks) brackets are code, and stay. A number is given out as soon as its
-    bracket is closed; nothing but the beginning of a bracket, a blank before it, or backticks is held back.
+    bracket is closed. Held back is only the beginning of a bracket, a blank before it, backticks, and, behind one that
+    may open a span of code, a citation until that is told: `_LONGEST_SPAN` characters at most.
     """
 
     def __init__(self, numbers: Collection[int]) -> None:
@@ -115,42 +122,58 @@ class CitationFilter:
         self.removed = 0
         """Citations that were taken out."""
         self._numbers = frozenset(numbers)
-        self._held = ""
-        self._ticks = 0
-        """Backticks that opened the code that the text stands in; 0 outside code."""
+        self._text = ""
+        """What is not decided yet …"""
+        self._shown = 0
+        """… and how many characters of it were given out all the same, as they are no citation either way."""
+        self._fence = 0
+        """Backticks that opened the block that the text stands in; 0 outside one."""
 
     def feed(self, piece: str) -> str:
         """What may be shown of the answer after `piece`, beyond what was given out before."""
-        text = self._held + piece
-        unfinished = _UNFINISHED.search(text)
-        cut = len(text) if unfinished is None else unfinished.start()
-        self._held = text[cut:]
-        return self._filter(text[:cut])
+        self._text += piece
+        unfinished = _UNFINISHED.search(self._text)
+        return self._decide(len(self._text) if unfinished is None else unfinished.start(), finished=False)
 
     def finish(self) -> str:
         """The rest."""
-        held, self._held = self._held, ""
-        return self._filter(held)
+        return self._decide(len(self._text), finished=True)
 
-    def _filter(self, text: str) -> str:
-        return _TOKEN.sub(self._replace, text)
+    def _decide(self, end: int, *, finished: bool) -> str:
+        """Decide what stands before `end`; tokens there are whole."""
+        text, at, out = self._text, 0, []
+        while token := _TOKEN.search(text, at, end):
+            out.append(text[max(at, self._shown) : token.start()])
+            shown = token[0]
+            at = token.end()
+            if token["ticks"] and (self._fence or len(shown) >= _FENCE_TICKS):
+                self._take_fence(len(shown))
+            elif token["ticks"]:
+                closed = _span_end(text, at, end, len(shown), finished=finished)
+                if closed is None:
+                    return "".join(out) + self._hold(token.start(), at, end)
+                at = max(at, closed)
+                shown = text[token.start() : at]
+            elif token["citation"] and not self._fence:
+                shown = self._citation(shown)
+            out.append(shown[max(0, self._shown - token.start()) :])
+        out.append(text[max(at, self._shown) : end])
+        self._text, self._shown = text[end:], 0
+        return "".join(out)
 
-    def _replace(self, token: re.Match[str]) -> str:
-        whole = token[0]
-        if token["ticks"]:
-            self._take_ticks(len(whole))
-        elif token["paragraph"]:
-            if self._ticks < _FENCE_TICKS:  # a span of code ends with its paragraph: that backtick was a plain one
-                self._ticks = 0
-        elif not self._ticks:
-            return self._citation(whole)
-        return whole
+    def _hold(self, start: int, opened: int, end: int) -> str:
+        """Keep what stands from `start` on, a span that may close yet; its text up to a citation can be shown."""
+        citation = _CITATION.search(self._text, opened, end)
+        until = max(self._shown, end if citation is None else citation.start())
+        shown = self._text[max(start, self._shown) : until]
+        self._text, self._shown = self._text[start:], until - start
+        return shown
 
-    def _take_ticks(self, count: int) -> None:
-        if not self._ticks:
-            self._ticks = count
-        elif count == self._ticks or (count > self._ticks >= _FENCE_TICKS):
-            self._ticks = 0
+    def _take_fence(self, count: int) -> None:
+        if not self._fence:
+            self._fence = count
+        elif count >= self._fence:
+            self._fence = 0
 
     def _citation(self, whole: str) -> str:
         spans = [_span(int(first), int(last or first)) for first, last in _NUMBERS.findall(whole)]
@@ -162,6 +185,20 @@ class CitationFilter:
         self.removed += 1
         blank = " " if whole[0] == " " else ""
         return f"{blank}[{', '.join(map(str, valid))}]" if valid else ""
+
+
+def _span_end(text: str, opened: int, end: int, ticks: int, *, finished: bool) -> int | None:
+    """Where the span of code ends that `ticks` backticks before `opened` open: there where they open none; None where
+    `end` is too near to tell."""
+    last = min(end, opened + _LONGEST_SPAN)
+    if paragraph := _PARAGRAPH.search(text, opened, last):
+        last = paragraph.start()
+    for found in _TICKS.finditer(text, opened, end):
+        if found.start() >= last:
+            break
+        if len(found[0]) == ticks:
+            return found.end()
+    return opened if finished or last < end else None
 
 
 def _span(first: int, last: int) -> Iterable[int]:

@@ -83,6 +83,9 @@ def filtered(*pieces: str, numbers: tuple[int, ...] = (1, 2, 3)) -> str:
         ("```\nrows[9]\n\nrows[8]\n```\nbut [8]", "```\nrows[9]\n\nrows[8]\n```\nbut"),
         ("``a`[9]`` then [9].", "``a`[9]`` then."),
         ("a stray ` here\n\nand [9]!", "a stray ` here\n\nand!"),
+        ("a stray ` here, and [9] and [1].", "a stray ` here, and and [1]."),
+        ("one ` here [9]" + " word" * 50 + ", and `argv[9]`, [9].", "one ` here" + " word" * 50 + ", and `argv[9]`,."),
+        ("one ` here [9]\n\nand ` there", "one ` here\n\nand ` there"),
         ("[x], [see 1], [] and [", "[x], [see 1], [] and ["),
         ("[1](https://example.com)", "[1](https://example.com)"),
     ],
@@ -96,6 +99,14 @@ def test_however_an_answer_is_cut_the_same_text_comes_out(text: str, data: st.Da
     cuts = sorted(data.draw(st.lists(st.integers(0, len(text)), max_size=8)))
     pieces = [text[start:end] for start, end in zip([0, *cuts], [*cuts, len(text)], strict=True)]
     assert filtered(*pieces) == filtered(text)
+
+
+PIECES = ["`", "``", "```", "[9]", " [1]", "[2, ", "8]", " word" * 13, "x" * 190, "\n", "\n\n", " "]
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=30))
+def test_however_a_long_answer_is_cut_the_same_text_comes_out(pieces: list[str]) -> None:
+    assert filtered(*pieces) == filtered("".join(pieces)) == filtered(*"".join(pieces))
 
 
 @given(st.text(alphabet="[]123456789,- \nab", max_size=60))
@@ -112,6 +123,15 @@ def test_text_is_given_out_at_once_but_for_what_may_become_a_citation() -> None:
     assert [citations.feed(piece) for piece in ("It is", " read", " [", "1", "]", ".", " `x")] == [
         "It is", " read", "", "", " [1]", ".", " `x",
     ]  # fmt: skip
+
+
+def test_a_citation_behind_a_backtick_waits_for_the_one_that_closes_it_and_not_for_long() -> None:
+    citations = CitationFilter((1,))
+    assert [citations.feed(piece) for piece in ("see `argv", "[9]", " and", "` [1]", " `x ", "[1]")] == [
+        "see `argv", "", "", "[9] and` [1]", " `x", "",
+    ]  # fmt: skip
+    assert citations.feed(" word" * 50) == " [1]" + " word" * 50
+    assert citations.cited == {1}
 
 
 def test_an_endless_bracket_is_not_held_back_for_ever() -> None:
