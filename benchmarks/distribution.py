@@ -17,6 +17,7 @@ class Distribution:
     mean: float
     p50: float
     p90: float
+    p95: float
     p99: float
     maximum: float
 
@@ -31,6 +32,7 @@ class Distribution:
             mean=statistics.fmean(ordered),
             p50=nearest_rank(ordered, 50),
             p90=nearest_rank(ordered, 90),
+            p95=nearest_rank(ordered, 95),
             p99=nearest_rank(ordered, 99),
             maximum=ordered[-1],
         )

@@ -16,6 +16,7 @@ from lucastra_protocol.paths import Paths
 
 from lucastrad.assistant.providers import ProviderService
 from lucastrad.assistant.service import AssistantService
+from lucastrad.completion.counts import CompletionCounts
 from lucastrad.completion.service import CompletionService
 from lucastrad.config.schema import Config
 from lucastrad.config.service import ConfigChange, Configuration
@@ -129,6 +130,8 @@ async def _serve(paths: Paths, configuration: Configuration, log: DaemonLog, *, 
                 _conversations_file(paths, settings), assistant, budget_tokens=budget_tokens
             )
 
+            completion_counts = CompletionCounts(paths.home / "completions.json")
+
             async def apply(change: ConfigChange) -> None:
                 log.configure(**_log_settings(change.after))
                 if change.before.indexing != change.after.indexing or change.workspaces:
@@ -144,10 +147,12 @@ async def _serve(paths: Paths, configuration: Configuration, log: DaemonLog, *, 
             services = Services(
                 search=search,
                 buffers=buffers,
-                symbols=SymbolService(workspaces),
+                symbols=SymbolService(workspaces, pool),
                 assistant=assistant,
                 conversations=conversations,
-                completion=CompletionService(providers, search, lambda: configuration.current.completion),
+                completion=CompletionService(
+                    providers, search, lambda: configuration.current.completion, completion_counts
+                ),
                 providers=provider_service,
                 workspaces=workspaces,
                 evaluations=EvaluationService(
@@ -175,6 +180,7 @@ async def _serve(paths: Paths, configuration: Configuration, log: DaemonLog, *, 
             await nursery.start(buffers.run)
             await nursery.start(conversations.run)
             await nursery.start(configuration.watch, apply)
+            nursery.start_soon(completion_counts.run)
             nursery.start_soon(embedding_service.run)
             nursery.start_soon(reranker.run)
             nursery.start_soon(_attach_configured, workspaces, settings)

@@ -1,6 +1,7 @@
 """What is measured, and the bars."""
 
 import statistics
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from benchmarks.bars import Bar, Demand, Verdict
@@ -12,6 +13,8 @@ FIRST_P99 = Bar("first delta after the provider's first token, p99", Demand.BELO
 SEQUENCE = Bar("streams a second / blocking calls in sequence", Demand.AT_LEAST, 10)
 BARE = Bar("streams a second / bare httpx on Trio", Demand.AT_LEAST, 0.9)
 FAILED = Bar("failed requests", Demand.AT_MOST, 0)
+OURS_P95 = Bar("of an inline completion ours, p95", Demand.BELOW, 15, "ms")
+FREED = Bar("a superseded request's connection closed, slowest", Demand.BELOW, 50, "ms")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +41,56 @@ class Burst:
         return self.streams / statistics.median(self.seconds)
 
 
+@dataclass(frozen=True, slots=True)
+class CompletionTimes:
+    """Milliseconds of one inline completion."""
+
+    total_ms: float
+    """From the request to the reply, as the client sees it."""
+    context_ms: float
+    """Until the model was asked, for passages to draw on; told by the daemon."""
+    upstream_ms: float
+    """From the last byte of the model's request to the last of its answer, as the upstream sees it."""
+    told_ms: float
+    """The same with the daemon's part in it: from its call of the provider to the end of the answer."""
+
+    @property
+    def ours_ms(self) -> float:
+        """All the rest: both protocols, the window, the rules, HTTP."""
+        return self.total_ms - self.context_ms - self.upstream_ms
+
+
+@dataclass(frozen=True, slots=True)
+class Completions:
+    """Inline completions, one after the other."""
+
+    subject: str
+    offered: int
+    """How many had something to offer."""
+    total_ms: Distribution
+    context_ms: Distribution
+    upstream_ms: Distribution
+    told_ms: Distribution
+    ours_ms: Distribution
+
+    @classmethod
+    def of(cls, subject: str, measured: Sequence[CompletionTimes], offered: int) -> "Completions":
+        names = ("total_ms", "context_ms", "upstream_ms", "told_ms", "ours_ms")
+        parts = {name: Distribution.of([getattr(one, name) for one in measured]) for name in names}
+        return cls(subject, offered, **parts)
+
+    def lines(self) -> Iterator[str]:
+        """Percentiles of each part; those of the parts do not add up to that of the whole."""
+        yield f"  {self.subject} ({self.total_ms.count} completions, {self.offered} with something to offer)"
+        for name, part in (
+            ("request to reply", self.total_ms),
+            ("context", self.context_ms),
+            ("upstream", self.upstream_ms),
+            ("ours", self.ours_ms),
+        ):
+            yield f"    {name:<26}p50 {part.p50:,.1f} ms, p95 {part.p95:,.1f}, slowest {part.maximum:,.1f}"
+
+
 @dataclass(slots=True)
 class ProvidersReport:
     """The whole run."""
@@ -50,6 +103,9 @@ class ProvidersReport:
     sequence_per_second: float = 0.0
     daemon: Burst | None = None
     bare: Burst | None = None
+    completions: list[Completions] = field(default_factory=list)
+    freed_ms: Distribution | None = None
+    """From the next completion to the end of the connection of the one before, as the upstream sees it."""
     verdicts: list[Verdict] = field(default_factory=list)
 
     def judge(self) -> None:
@@ -64,6 +120,9 @@ class ProvidersReport:
         rounds = zip(self.bare.seconds, self.daemon.seconds, strict=True)
         self.verdicts.append(BARE.hold(statistics.median(bare / ours for bare, ours in rounds), subject))
         self.verdicts.append(FAILED.hold(self.daemon.failed + self.bare.failed, subject))
+        self.verdicts += [OURS_P95.hold(one.ours_ms.p95, one.subject) for one in self.completions]
+        if self.freed_ms is not None:
+            self.verdicts.append(FREED.hold(self.freed_ms.maximum, REAL))
 
     def lines(self) -> list[str]:
         """The report as text, without the bars."""
@@ -82,7 +141,17 @@ class ProvidersReport:
             if burst is not None:
                 seconds = ", ".join(f"{one:.2f}" for one in burst.seconds)
                 text.append(f"  {burst.subject:<28}{burst.per_second:,.0f}   rounds of {burst.streams}: {seconds} s")
+        text.append("inline completion, of which the upstream's time is that of the model server's side")
+        for one in self.completions:
+            text += one.lines()
+        if (freed := self.freed_ms) is not None:
+            text.append(
+                f"  a superseded request's connection is closed after p50 {freed.p50:.1f} ms, p95 {freed.p95:.1f},"
+                f" slowest {freed.maximum:.1f} ({freed.count} requests)"
+            )
         return text
 
 
+REAL = "llama.cpp with Qwen2.5-Coder-0.5B on one thread"
+INSTANT = "a model server that answers at once"
 BARE_CLIENT = "bare httpx on Trio"

@@ -1,9 +1,10 @@
 """Recent completions: the same place again, and the places that typing into a shown suggestion leads to."""
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lucastrad.completion.cursor import Cursor, Trigger
+from lucastrad.completion.suggestion import Suggestion
 
 _KEPT = 32
 _COMPARED = 1024
@@ -18,7 +19,7 @@ class _Entry:
     before: str
     after: str
     trigger: Trigger
-    text: str
+    suggestion: Suggestion
 
 
 class CompletionCache:
@@ -27,16 +28,21 @@ class CompletionCache:
     def __init__(self) -> None:
         self._entries: deque[_Entry] = deque(maxlen=_KEPT)
 
-    def put(self, cursor: Cursor, text: str) -> None:
-        """Remember what was offered at `cursor`; empty for nothing."""
+    def put(self, cursor: Cursor, suggestion: Suggestion) -> None:
+        """Remember what there is to offer at `cursor`; one without text for nothing."""
         offset = len(cursor.before)
         entry = _Entry(
-            cursor.document.uri, offset, cursor.before[-_COMPARED:], cursor.after[:_COMPARED], cursor.trigger, text
+            cursor.document.uri,
+            offset,
+            cursor.before[-_COMPARED:],
+            cursor.after[:_COMPARED],
+            cursor.trigger,
+            suggestion,
         )
         self._entries.appendleft(entry)
 
-    def get(self, cursor: Cursor) -> str | None:
-        """What is left of a completion that was offered here, or before some of it was typed; None if none was.
+    def get(self, cursor: Cursor) -> Suggestion | None:
+        """What is left of a suggestion that was made here, or before some of it was typed; None if none was.
 
         What was offered unasked does not answer a user who asks: that one may span lines.
         """
@@ -46,9 +52,10 @@ class CompletionCache:
             if cursor.trigger is Trigger.INVOKED and entry.trigger is not Trigger.INVOKED:
                 continue
             typed = cursor.before[entry.offset :]
-            if not entry.text.startswith(typed) or (typed and len(typed) == len(entry.text)):
+            text = entry.suggestion.text
+            if not text.startswith(typed) or (typed and len(typed) == len(text)):
                 continue
             before = cursor.before[max(0, entry.offset - _COMPARED) : entry.offset]
             if before == entry.before and cursor.after[:_COMPARED] == entry.after:
-                return entry.text[len(typed) :]
+                return replace(entry.suggestion, text=text[len(typed) :], timing=None)
         return None

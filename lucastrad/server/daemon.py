@@ -22,6 +22,7 @@ from lucastra_protocol.paths import Paths
 
 from lucastrad.server.engine import place_of
 from lucastrad.server.lifetime import Lifetime
+from lucastrad.server.parent import may_be_of
 from lucastrad.server.services import Services
 from lucastrad.server.session import Session
 
@@ -101,7 +102,7 @@ async def _serve_client(
         logger.warning("turned a client away: %s", reason)
         await trio.aclose_forcefully(stream)
         return
-    session = Session(stream, services, lifetime, token=token)
+    session = Session(stream, services, lifetime, token=token, owns=partial(may_be_of, stream.socket))
     sessions.add(session)
     try:
         with lifetime.client():

@@ -24,7 +24,7 @@ from cattrs.errors import BaseValidationError
 from lsprotocol import types as lsp
 from lucastra_protocol.errors import ErrorCode, LucAstraError
 from lucastra_protocol.framing import FrameError
-from lucastra_protocol.methods import METHODS
+from lucastra_protocol.methods import CLIENT_NOTIFICATIONS, METHODS
 from lucastra_protocol.types import Envelope, ResponseError
 from msgspec import UNSET
 from pygls.capabilities import get_capability
@@ -42,7 +42,9 @@ logger = logging.getLogger(__name__)
 
 _ENVELOPE = msgspec.json.Decoder(Envelope)
 _ENCODER = msgspec.json.Encoder()
-_PARAMS = {method.name: msgspec.json.Decoder(method.params) for method in METHODS}
+_PARAMS = {method.name: msgspec.json.Decoder(method.params) for method in METHODS} | {
+    notification.name: msgspec.json.Decoder(notification.params) for notification in CLIENT_NOTIFICATIONS
+}
 _ID_AHEAD = re.compile(
     rb'\s*\{\s*(?:"jsonrpc"\s*:\s*"2\.0"\s*,\s*)?"id"\s*:\s*(0|-?[1-9]\d{0,17}|"[ !#-\[\]-~]{0,200}")\s*,'
 )
@@ -207,6 +209,12 @@ class Engine(LanguageServerProtocol):
         future = None if msg_id is None else self._request_futures.get(msg_id)
         if future is not None:
             self.progress.tokens[token] = future
+
+    def trace_work(self, text: str) -> None:
+        """Tell the client, if it asked for a verbose trace, what the request being handled took."""
+        msg_id = self._ctx_msg_id.get()
+        if msg_id is not None:
+            self._tracing.work(msg_id, text)
 
     # --- incoming --------------------------------------------------------------------------------
 

@@ -10,7 +10,9 @@ from typing import Protocol
 
 from lucastrad.assistant.answers import Answer, Emit, Question
 from lucastrad.assistant.providers import ProviderReport
+from lucastrad.completion.counts import CompletionCount
 from lucastrad.completion.cursor import Cursor
+from lucastrad.completion.suggestion import Suggestion
 from lucastrad.conversation.service import OnChange, Said
 from lucastrad.conversation.turns import Conversation, Turn
 from lucastrad.embeddings.service import EmbeddedTexts
@@ -110,15 +112,31 @@ class Conversations(Protocol):
 class Completer(Protocol):
     """One client's inline completions."""
 
-    def begin(self, cursor: Cursor) -> Callable[[], Awaitable[str]]:
-        """Cancel the completion under way; the work to be done gives the text to insert, or an empty one."""
+    async def run(self) -> None:
+        """Look for what completions may draw on, until cancelled."""
         ...
+
+    def begin(self, cursor: Cursor) -> Callable[[], Awaitable[Suggestion | None]]:
+        """Cancel the completion under way; the work to be done gives what to insert."""
+        ...
+
+    def offered(self, suggestion: Suggestion) -> None:
+        """Count a suggestion that is sent to the client; only then can the client report on it by its id."""
+        ...
+
+    def shown(self, id_: str) -> None: ...
+
+    def accepted(self, id_: str, *, partial: bool) -> None: ...
 
 
 class Completions(Protocol):
     """Completes code."""
 
     def completer(self) -> Completer: ...
+
+    def counted(self) -> Sequence[CompletionCount]:
+        """What became of completions, by provider, model and language."""
+        ...
 
 
 class Providers(Protocol):

@@ -8,7 +8,7 @@ A handler's failure is answered and logged; it ends neither the session nor the 
 import hmac
 import logging
 from collections import deque
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from functools import cache, partial
 from typing import Any
 
@@ -59,13 +59,16 @@ class Session:
         *,
         token: str | None = None,
         outbox: Outbox | None = None,
+        owns: Callable[[int], bool] = lambda pid: True,
     ) -> None:
-        """`token` is what the client must present in its hello before anything else is served."""
+        """`token` is what the client must present in its hello before anything else is served; `owns` tells whether a
+        process may be the client's own."""
         self.services = services
         self.lifetime = lifetime
         self.engine = Engine.create(self, version=__version__, converter=_converter())
         self.engine.add_handlers({method: partial(handler, self) for method, handler in HANDLERS.items()})
         self.engine.add_commands({name: partial(command, self) for name, command in COMMANDS.items()})
+        self.owns = owns
         self.settings = EditorSettings()
         """What the editor's own settings say; see `handlers.configuration`."""
         self.buffers = services.buffers.editor()
@@ -96,6 +99,7 @@ class Session:
                 nursery.start_soon(self._write)
                 nursery.start_soon(self._run_notifications)
                 nursery.start_soon(self.feed.run)
+                nursery.start_soon(self.completer.run)
                 if not self._authorised:
                     nursery.start_soon(self._demand_hello)
                 with self._reading:

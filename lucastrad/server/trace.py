@@ -1,6 +1,7 @@
 """What a client's messages came to, told to it as `window/logMessage` at the trace level that it asked for.
 
-Invariant: no source text: methods, times, sizes and codes; `verbose` adds the messages of errors, which name the cure.
+Invariant: no source text: methods, times, sizes and codes; `verbose` adds the messages of errors, which name the cure,
+and what an inline completion's time was spent on.
 """
 
 import time
@@ -41,6 +42,11 @@ class Trace:
         """A notification came."""
         if self._level() is TraceValue.Verbose:
             self._tell(f"received {method}")
+
+    def work(self, msg_id: MessageId, text: str) -> None:
+        """A request that is being handled took what `text` says."""
+        if self._level() is TraceValue.Verbose and (begun := self._begun.get(msg_id)) is not None:
+            self._tell(f"{begun.method} ({msg_id}): {text}")
 
     def result(self, msg_id: MessageId, size_bytes: int) -> None:
         """A request was answered with a result."""

@@ -1,7 +1,7 @@
 """Structs of what models answer: conversations, completions and providers, and the events that answers arrive in.
 
 The rules of `lucastra_protocol.types` hold here too. `METHODS` at the end lists the methods, `NOTIFICATIONS` what the
-daemon sends unasked.
+daemon sends unasked, and `CLIENT_NOTIFICATIONS` what clients do.
 """
 
 # ruff: noqa: RUF012 - msgspec copies mutable defaults; ruff knows that of structs of this module only
@@ -18,6 +18,7 @@ from lucastra_protocol.types import (
     Freshness,
     Limit,
     Method,
+    Notification,
     ProgressToken,
     ProviderChoice,
     Range,
@@ -324,6 +325,25 @@ class ProvidersResult(Wire, frozen=True):
     providers: list[ProviderInfo] = []
 
 
+# --- inline completion ---------------------------------------------------------------------------
+
+ItemId = Annotated[str, Meta(min_length=1, max_length=64, description="`id` of the item's `command.arguments[0]`.")]
+
+
+class CompletionShownParams(Wire, frozen=True):
+    """An item of `textDocument/inlineCompletion` that the user was shown."""
+
+    id: ItemId
+
+
+class CompletionAcceptedParams(Wire, frozen=True):
+    """An item of `textDocument/inlineCompletion` that the user took; also the argument of its `command`."""
+
+    id: ItemId
+    partial: bool = False
+    """Only the beginning was taken, such as one word of it."""
+
+
 # --- methods -------------------------------------------------------------------------------------
 
 _PREFIX = "lucastra/conversation"
@@ -346,15 +366,17 @@ METHODS: tuple[Method, ...] = (
 )  # fmt: skip
 
 
-class Notification(msgspec.Struct, frozen=True):
-    """What the daemon sends unasked."""
-
-    name: str
-    params: type[Wire]
-    summary: str
-
-
 CONVERSATION_CHANGED = Notification(
     "lucastra/conversationChanged", ConversationChangedParams, "News of a conversation that the session follows."
 )
 NOTIFICATIONS: tuple[Notification, ...] = (CONVERSATION_CHANGED,)
+
+COMPLETION_SHOWN = Notification(
+    "lucastra/completion/didShow", CompletionShownParams, "An inline completion was shown to the user."
+)
+COMPLETION_ACCEPTED = Notification(
+    "lucastra/completion/accepted",
+    CompletionAcceptedParams,
+    "An inline completion was accepted; in place of the item's `command`, or beside it.",
+)
+CLIENT_NOTIFICATIONS: tuple[Notification, ...] = (COMPLETION_SHOWN, COMPLETION_ACCEPTED)

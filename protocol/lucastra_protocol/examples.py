@@ -204,6 +204,17 @@ EXAMPLES: Mapping[str, tuple[Wire, Wire]] = {
             clients=2,
             embeddings=types.ModelStatus(provider="local", model="lucastra-static-r1", dimensions=256),
             workspaces=[_WORKSPACE],
+            completions=[
+                types.CompletionCount(
+                    provider="llm",
+                    model="qwen2.5-coder:1.5b",
+                    language="python",
+                    offered=412,
+                    shown=305,
+                    accepted=97,
+                    partially_accepted=8,
+                )
+            ],
         ),
     ),
     types.CONFIG.name: (

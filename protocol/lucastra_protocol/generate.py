@@ -5,7 +5,7 @@ markers is.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from lucastra_protocol import answers, errors, lua, types, typescript
 from lucastra_protocol.docstrings import attribute_docstrings, describe
 from lucastra_protocol.errors import ErrorCode
 from lucastra_protocol.examples import ERRORS, EXAMPLES
-from lucastra_protocol.methods import METHODS, NOTIFICATIONS, Method, Notification
+from lucastra_protocol.methods import CLIENT_NOTIFICATIONS, METHODS, NOTIFICATIONS, Method, Notification
 from lucastra_protocol.schema_text import default, limits, reference_name
 from lucastra_protocol.version import PROTOCOL_VERSION
 
@@ -36,7 +36,7 @@ def schema_document() -> dict[str, Any]:
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "LucAstra methods",
         "description": "Params and result of every lucastra/* request, under `methods`; what the daemon sends unasked, "
-        "under `notifications`; error codes under `errors`.",
+        "under `notifications`; what clients do, under `clientNotifications`; error codes under `errors`.",
         "protocolVersion": PROTOCOL_VERSION,
         "methods": {
             method.name: {
@@ -48,9 +48,8 @@ def schema_document() -> dict[str, Any]:
             | ({"events": [_reference(event) for event in method.events]} if method.events else {})
             for method in METHODS
         },
-        "notifications": {
-            one.name: {"summary": one.summary, "params": _reference(one.params)} for one in NOTIFICATIONS
-        },
+        "notifications": _notifications(NOTIFICATIONS),
+        "clientNotifications": _notifications(CLIENT_NOTIFICATIONS),
         "errors": {code.name: {"code": int(code), "description": text} for code, text in _error_texts()},
         "$defs": dict(sorted(components.items())),
     }
@@ -75,8 +74,9 @@ def render_readme(current: str) -> str:
     components = _components()
     for method in METHODS:
         parts += _method_section(method, components)
-    for notification in NOTIFICATIONS:
-        parts += _notification_section(notification, components)
+    for sender, notifications in (("the daemon", NOTIFICATIONS), ("a client", CLIENT_NOTIFICATIONS)):
+        for notification in notifications:
+            parts += _notification_section(notification, components, sender)
     parts += _type_sections(components)
     return f"{before}{BEGIN}\n\n" + "\n".join(parts) + f"\n{END}{after}"
 
@@ -91,7 +91,12 @@ def _components() -> dict[str, Any]:
 def _structs() -> list[type[types.Wire]]:
     """What messages are made of, each once."""
     of_methods = [struct for method in METHODS for struct in (method.params, method.result, *method.events)]
-    return list(dict.fromkeys([*of_methods, *(notification.params for notification in NOTIFICATIONS)]))
+    of_notifications = [notification.params for notification in (*NOTIFICATIONS, *CLIENT_NOTIFICATIONS)]
+    return list(dict.fromkeys([*of_methods, *of_notifications]))
+
+
+def _notifications(notifications: Sequence[Notification]) -> dict[str, Any]:
+    return {one.name: {"summary": one.summary, "params": _reference(one.params)} for one in notifications}
 
 
 def _reference(struct: type[types.Wire]) -> dict[str, str]:
@@ -143,9 +148,9 @@ def _method_section(method: Method, components: dict[str, Any]) -> Iterator[str]
     yield "```\n"
 
 
-def _notification_section(notification: Notification, components: dict[str, Any]) -> Iterator[str]:
+def _notification_section(notification: Notification, components: dict[str, Any], sender: str) -> Iterator[str]:
     yield f"### {notification.name}\n"
-    yield f"A notification. {notification.summary}\n"
+    yield f"A notification of {sender}. {notification.summary}\n"
     yield from _fields("Params", components[notification.params.__name__])
 
 
@@ -153,7 +158,7 @@ def _type_sections(components: dict[str, Any]) -> Iterator[str]:
     """The types that params and results are made of."""
     yield "## Types\n"
     used = {struct.__name__ for method in METHODS for struct in (method.params, method.result)}
-    used |= {notification.params.__name__ for notification in NOTIFICATIONS}
+    used |= {notification.params.__name__ for notification in (*NOTIFICATIONS, *CLIENT_NOTIFICATIONS)}
     for name, component in sorted(components.items()):
         if name not in used:
             yield f"### {name}\n"

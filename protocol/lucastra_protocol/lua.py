@@ -24,7 +24,10 @@ def render(document: Schema) -> str:
         f"M.version = {document['protocolVersion']}\n",
     ]
     parts += ["--- Names of the requests that the daemon answers.", *_method_names(document["methods"])]
-    parts += ["--- Names of what the daemon sends unasked.", *_notification_names(document["notifications"])]
+    parts += ["--- Names of what the daemon sends unasked."]
+    parts += _notification_names("notifications", document["notifications"])
+    parts += ["--- Names of the notifications that the daemon takes."]
+    parts += _notification_names("client_notifications", document["clientNotifications"])
     parts += ["--- Codes that a reply's `error.code` may hold.", *_error_codes(document["errors"])]
     return "\n".join([*parts, "return M", ""])
 
@@ -59,8 +62,8 @@ def _method_names(methods: Schema) -> Iterator[str]:
     yield "}\n"
 
 
-def _notification_names(notifications: Schema) -> Iterator[str]:
-    yield "M.notifications = {"
+def _notification_names(table: str, notifications: Schema) -> Iterator[str]:
+    yield f"M.{table} = {{"
     for name, notification in notifications.items():
         yield f"  --- {notification['summary']} Params: `{_type(notification['params'])}`."
         yield f"  {_snake(name)} = {json.dumps(name)},"

@@ -3,8 +3,8 @@
 import msgspec
 
 from lucastra_protocol import answers, types
-from lucastra_protocol.answers import NOTIFICATIONS, Notification
-from lucastra_protocol.types import Method
+from lucastra_protocol.answers import CLIENT_NOTIFICATIONS, NOTIFICATIONS
+from lucastra_protocol.types import Method, Notification
 
 _ASK = msgspec.structs.replace(types.ASK, events=answers.EVENTS)
 
@@ -13,4 +13,4 @@ METHODS: tuple[Method, ...] = (
     *answers.METHODS,
 )
 
-__all__ = ["METHODS", "NOTIFICATIONS", "Method", "Notification"]
+__all__ = ["CLIENT_NOTIFICATIONS", "METHODS", "NOTIFICATIONS", "Method", "Notification"]

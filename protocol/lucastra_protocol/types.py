@@ -383,6 +383,24 @@ class ModelStatus(Wire, frozen=True):
     dimensions: int
 
 
+class CompletionCount(Wire, frozen=True):
+    """What became of the inline completions of one model in one language, since they were first counted."""
+
+    provider: str
+    model: str
+    """As it was asked for; empty where the server decides."""
+    language: str
+    """As the editor names it."""
+    offered: int = 0
+    """Sent to an editor. Each of the following counts a completion once, however often it is reported."""
+    shown: int = 0
+    """Reported as shown or as accepted; a client without an extension reports only what was accepted."""
+    accepted: int = 0
+    """Accepted whole."""
+    partially_accepted: int = 0
+    """Accepted in part, whether or not the rest was accepted later."""
+
+
 class StatusResult(Wire, frozen=True):
     daemon_version: str
     pid: int
@@ -394,6 +412,8 @@ class StatusResult(Wire, frozen=True):
     provider: str | None = None
     """The language-model provider that answers `ask`; null when none is configured."""
     workspaces: list[WorkspaceStatus] = []
+    completions: list[CompletionCount] = []
+    """The last counted first. Kept on this machine only, without any text."""
     problems: list[str] = []
 
 
@@ -476,6 +496,14 @@ class Method(msgspec.Struct, frozen=True):
     summary: str
     events: "tuple[type[Wire], ...]" = ()
     """What it sends to the request's `partialResultToken`, in this order."""
+
+
+class Notification(msgspec.Struct, frozen=True):
+    """What one side tells the other unasked."""
+
+    name: str
+    params: type[Wire]
+    summary: str
 
 
 HELLO = Method("lucastra/hello", HelloParams, HelloResult, "Open a session; versions are compared first.")

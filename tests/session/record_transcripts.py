@@ -18,6 +18,7 @@ import trio
 from lucastra_protocol.framing import frame
 from peer import Message, Peer
 from transcripts import FOLDER, Line, Transcript, encode, served
+from variables import Variables, example_of
 
 _QUIET_SECONDS = 0.5
 """The daemon has said all that a message makes it say when it says nothing for so long."""
@@ -37,25 +38,18 @@ _VARYING: dict[str, dict[str, Any]] = {
 }
 """Fields that differ from run to run, or from system to system, and an example of each."""
 
-_CLOCK = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d UTC")
-"""What a time looks like within a text."""
-
-_EXAMPLES = {
-    "workspace": "/projects/sample",
-    "home": "/home/me/.lucastra",
-    "version": "1.0.0",
-    "conversation": "5f0c1a9be27d",
-    "fork": "b81e02d4c6fa",
-}
-_NAMED_IDS = {"lucastra/conversation/start": "conversation", "lucastra/conversation/fork": "fork"}
-"""The variable that stands for the `id` of a method's result."""
+_WITHIN_TEXT = (
+    (re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d UTC"), "2026-01-01 00:00 UTC"),
+    (re.compile(r"\d{8}-\d{6}-\d{9}-(?=\w+\.md)"), "20260101-000000-123456789-"),
+)
+"""What varies within a text, and an example of each: times, and the names of the files that answers are shown in."""
 
 
 class Recorder:
     """Writes the daemon's messages as lines."""
 
     def __init__(self, known: dict[str, str]) -> None:
-        self.known = known
+        self._variables = Variables(known)
         self.lines: list[Line] = []
         self.unanswered: dict[Any, str] = {}
         """Ids and methods of the requests that have no reply yet."""
@@ -68,9 +62,10 @@ class Recorder:
 
     def daemon(self, message: Message) -> None:
         """Note what the daemon said, with what varies made a placeholder."""
-        method = None if "method" in message else self.unanswered.pop(message["id"], None)
-        if (variable := _NAMED_IDS.get(method or "")) is not None and "result" in message:
-            self.known[variable] = message["result"]["id"]
+        if "method" in message:
+            self._variables.meet(message["method"], message)
+        else:
+            self._variables.meet(self.unanswered.pop(message["id"], None), message.get("result"))
         match message:
             case {"method": "$/progress", "params": {"value": {"kind": "report"}}}:
                 line = Line("daemon", self._typed(message), repeats=True)
@@ -86,7 +81,7 @@ class Recorder:
     def variables(self) -> dict[str, str]:
         """The variables that occur, with an example each."""
         text = repr(self.lines)
-        return {name: example for name, example in _EXAMPLES.items() if f"${{{name}}}" in text}
+        return {name: example_of(name) for name in self._variables.known if f"${{{name}}}" in text}
 
     def _typed(self, value: Any, name: str = "") -> Any:
         match value:
@@ -94,6 +89,8 @@ class Recorder:
                 return {**value, "message": {"$string": "scanning"}, "percentage": {"$integer": 50}}
             case dict() if name == "components":
                 return {key: {"$number": 0.5} for key in sorted(value)}
+            case list() if name == "vectors":
+                return [[{"$number": 0.5} if number else 0.0 for number in vector] for vector in value]
             case dict():
                 return {
                     key: _VARYING[key] if key in _VARYING else self._typed(item, key) for key, item in value.items()
@@ -101,9 +98,10 @@ class Recorder:
             case list():
                 return [self._typed(item) for item in value]
             case str():
-                for variable, text in self.known.items():
-                    value = value.replace(text, f"${{{variable}}}")
-                return {"$string": _CLOCK.sub("2026-01-01 00:00 UTC", value)} if _CLOCK.search(value) else value
+                value = example = self._variables.hidden_text(value)
+                for pattern, text in _WITHIN_TEXT:
+                    example = pattern.sub(text, example)
+                return value if example == value else {"$string": example}
             case _:
                 return value
 
@@ -116,8 +114,9 @@ async def record(transcript: Transcript, folder: Path) -> Transcript:
         for line, following in zip_longest(client, client[1:]):
             recorder.client(line)
             await peer.stream.send_all(frame(encode(line.message, known)))
-            is_cancelled = following is not None and following.message.get("method") == "$/cancelRequest"
-            await _listen(peer, recorder, may_wait=is_cancelled)
+            # A cancel comes before the answer, and so may a reply to what the daemon asks meanwhile.
+            may_wait = following is not None and following.message.get("method") in (None, "$/cancelRequest")
+            await _listen(peer, recorder, may_wait=may_wait)
     return transcript.with_lines(recorder.lines, recorder.variables())
 
 

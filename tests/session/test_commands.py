@@ -63,6 +63,7 @@ async def test_the_commands_are_announced() -> None:
             "lucastra.ask",
             "lucastra.related",
             "lucastra.reindex",
+            "lucastra.completion.accepted",
         ]
         assert capabilities["codeActionProvider"] == {"codeActionKinds": ["lucastra.explain", "lucastra.similar"]}
 
@@ -191,7 +192,8 @@ async def test_reindexing_without_a_path_covers_every_folder_that_is_open() -> N
         ("lucastra.ask", [""], "length >= 1"),
         ("lucastra.ask", [{"selection": {"uri": URI}}], "missing required field `range`"),
         ("lucastra.reindex", [], "no folder is open"),
-        ("lucastra.nonsense", [], "known: lucastra.ask, lucastra.reindex, lucastra.related, lucastra.search"),
+        ("lucastra.completion.accepted", [], "missing required field `id`"),
+        ("lucastra.nonsense", [], "known: lucastra.ask, lucastra.completion.accepted, lucastra.reindex, lucastra.rel"),
     ],
 )
 async def test_a_wrong_argument_is_told_with_its_place(command: str, arguments: list[Any], says: str) -> None:

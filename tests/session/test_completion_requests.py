@@ -1,5 +1,6 @@
 """Inline completion as an editor sees it: its own buffer, its own positions, one request at a time, and no errors."""
 
+import re
 from typing import Any
 
 import pytest
@@ -64,9 +65,9 @@ async def test_the_buffer_is_completed_at_the_clients_own_position(encoding: str
         await peer.initialize(capabilities={"general": {"positionEncodings": [encoding]}})
         await opened(peer, "a = 0\n😀 = ;\n")
         await typed(peer, 1, smile + 3, "f")
-        result = await peer.ask("textDocument/inlineCompletion", request(1, smile + 4))
+        (item,) = (await peer.ask("textDocument/inlineCompletion", request(1, smile + 4)))["items"]
         place = {"line": 1, "character": smile + 4}
-        assert result == {"items": [{"insertText": "oo()", "range": {"start": place, "end": place}}]}
+        assert (item["insertText"], item["range"]) == ("oo()", {"start": place, "end": place})
     assert [(fill.prefix, fill.suffix) for fill in provider.fills] == [("a = 0\n😀 = f", ";\n")]
 
 
@@ -188,8 +189,8 @@ async def test_an_offer_begins_with_the_entry_that_is_selected_in_the_editors_li
         await opened(peer, "x = lo\n")
         chosen = {"start": {"line": 0, "character": 4}, "end": {"line": 0, "character": 6}}
         selected = {"selectedCompletionInfo": {"range": chosen, "text": "load_config"}}
-        result = await peer.ask("textDocument/inlineCompletion", request(0, 6, **selected))
-        assert result["items"] == [{"insertText": "load_config(path)", "range": chosen}]
+        (item,) = (await peer.ask("textDocument/inlineCompletion", request(0, 6, **selected)))["items"]
+        assert (item["insertText"], item["range"]) == ("load_config(path)", chosen)
         assert provider.fills[0].prefix == "x = load_config"
 
 
@@ -204,6 +205,79 @@ async def test_the_other_open_documents_are_drawn_on_in_the_order_of_their_edits
         await offered(peer, 1, 4)
         assert _names(session) == ["a.py", "c.py", "d.py", "b.py"]
     assert [file.path for file in provider.fills[0].context[:3]] == ["src/b.py", "src/d.py", "src/c.py"]
+
+
+OF = {"provider": "llm", "model": "scripted-1", "language": "python"}
+
+
+async def counted(peer: Peer) -> list[dict[str, Any]]:
+    counts: list[dict[str, Any]] = (await peer.ask("lucastra/status")).get("completions", [])
+    return counts
+
+
+async def test_any_client_reports_what_was_accepted_by_the_items_command() -> None:
+    async with serving(fakes_with(FillingProvider(fill="load_config()"))) as (peer, _):
+        await peer.initialize()
+        await opened(peer, "x = \n")
+        (item,) = (await peer.ask("textDocument/inlineCompletion", request(0, 4)))["items"]
+        assert await counted(peer) == [{**OF, "offered": 1}]
+        command = {name: item["command"][name] for name in ("command", "arguments")}
+        for _ in range(2):
+            assert await peer.ask("workspace/executeCommand", command) is None
+        assert await counted(peer) == [{**OF, "offered": 1, "shown": 1, "accepted": 1}]
+
+
+async def test_an_extension_reports_what_was_shown_and_what_was_accepted_in_part() -> None:
+    async with serving(fakes_with(FillingProvider(fill="load_config()"))) as (peer, _):
+        await peer.initialize()
+        await opened(peer, "x = \n")
+        (item,) = (await peer.ask("textDocument/inlineCompletion", request(0, 4)))["items"]
+        (reported,) = item["command"]["arguments"]
+        await peer.notify("lucastra/completion/didShow", reported)
+        await peer.notify("lucastra/completion/accepted", {**reported, "partial": True})
+        await typed(peer, 0, 4, "load_")
+        (rest,) = (await peer.ask("textDocument/inlineCompletion", request(0, 9)))["items"]
+        assert rest["command"]["arguments"] == [reported]
+        await peer.notify("lucastra/completion/didShow", reported)
+        assert await counted(peer) == [{**OF, "offered": 1, "shown": 1, "partiallyAccepted": 1}]
+        await peer.notify("lucastra/completion/accepted", reported)
+        assert await counted(peer) == [{**OF, "offered": 1, "shown": 1, "partiallyAccepted": 1, "accepted": 1}]
+
+
+@pytest.mark.parametrize("params", [{"id": "of another session"}, {"id": ""}, {"id": 5}, {}, None])
+async def test_a_report_on_nothing_that_is_known_is_ignored(params: Any) -> None:
+    async with serving(fakes_with(FillingProvider())) as (peer, _):
+        await peer.initialize()
+        await peer.notify("lucastra/completion/accepted", params)
+        assert await counted(peer) == []
+        assert all("method" not in message for message in peer.received)
+
+
+async def test_what_was_not_sent_is_not_counted() -> None:
+    provider = FillingProvider(fill="load()", gate=trio.Event())
+    async with serving(fakes_with(provider)) as (peer, _):
+        await peer.initialize()
+        await opened(peer, "x = ")
+        msg_id = await peer.start("textDocument/inlineCompletion", request(0, 4))
+        await provider.waiting.wait()
+        await typed(peer, 0, 0, "y = 1\n")
+        await peer.ask("lucastra/workspaces")
+        assert provider.gate is not None
+        provider.gate.set()
+        assert (await peer.reply(msg_id))["error"]["code"] == -32801
+        assert await counted(peer) == []
+
+
+async def test_a_verbose_trace_tells_what_a_completion_waited_for() -> None:
+    async with serving(fakes_with(FillingProvider(fill="load()"))) as (peer, _):
+        await peer.initialize(trace="verbose")
+        await opened(peer, "x = \n")
+        for _ in range(2):
+            await offered(peer, 0, 4)
+        told = [one["params"]["message"] for one in peer.received if one.get("method") == "window/logMessage"]
+    asked, kept = [line for line in told if re.match(r"textDocument/inlineCompletion \(\d+\): ", line)]
+    assert re.search(r": context \d+\.\d ms, upstream \d+\.\d ms \(llm scripted-1\)$", asked)
+    assert kept.endswith(": what is left of an earlier completion")
 
 
 def _names(session: Session) -> list[str]:

@@ -1,6 +1,7 @@
 """What an editor's start brings along: its folders, how they are indexed, and its process."""
 
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -106,3 +107,51 @@ async def test_a_process_of_another_machine_ends_nothing() -> None:
         await peer.initialize(processId=gone.pid)
         await trio.testing.wait_all_tasks_blocked()
         await peer.ask("lucastra/status")
+
+
+async def test_the_end_of_a_process_that_is_none_of_the_clients_ends_nothing() -> None:
+    foreign = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    async with serving(owns=lambda pid: pid != foreign.pid) as (peer, _):
+        await peer.initialize(processId=foreign.pid)
+        foreign.kill()
+        foreign.communicate()
+        await trio.testing.wait_all_tasks_blocked()
+        await peer.ask("lucastra/status")
+
+
+CONNECTS = """
+import socket, sys, time
+connection = socket.socket(socket.AF_UNIX)
+connection.connect(sys.argv[1])
+sys.stdin.read()
+"""
+STARTS_IT = "import subprocess, sys; subprocess.run([sys.executable, '-c', *sys.argv[1:]])"
+
+
+@pytest.mark.skipif(not hasattr(socket, "SO_PEERCRED"), reason="only Linux tells which process is connected")
+async def test_a_clients_process_is_the_one_that_is_connected_or_has_started_it(tmp_path: Path) -> None:
+    path = tmp_path / "socket"
+    listening = trio.socket.socket(socket.AF_UNIX)
+    await listening.bind(str(path))
+    listening.listen()
+    # An editor that starts a relay, which connects; and something else of this user's.
+    editor = subprocess.Popen([sys.executable, "-c", STARTS_IT, CONNECTS, str(path)], stdin=subprocess.PIPE)
+    other = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    try:
+        connection, _ = await listening.accept()
+        with connection:
+            assert parent.may_be_of(connection, editor.pid)
+            assert parent.may_be_of(connection, os.getpid()), "which has started the editor"
+            assert not parent.may_be_of(connection, other.pid)
+            editor.communicate()
+            assert not parent.may_be_of(connection, editor.pid), "it is gone, and its number may be another's"
+    finally:
+        listening.close()
+        for process in (editor, other):
+            process.kill()
+            process.communicate()
+
+
+async def test_over_tcp_no_process_is_known_to_be_the_clients() -> None:
+    with trio.socket.socket(socket.AF_INET) as connection:
+        assert not parent.may_be_of(connection, os.getpid())

@@ -7,8 +7,11 @@ from typing import Any, Union
 import msgspec
 import pytest
 import trio
-from lucastra_protocol.methods import METHODS, Method
-from transcripts import FOLDER, Expected, Line, Mismatch, Transcript, compare, fill, replay
+import trio.testing
+from lucastra_protocol.framing import FrameReader, frame
+from lucastra_protocol.methods import CLIENT_NOTIFICATIONS, METHODS, NOTIFICATIONS, Method
+from peer import Peer
+from transcripts import FOLDER, Expected, Line, Mismatch, Transcript, compare, fill, play, replay
 
 NAMES = sorted(path.stem for path in FOLDER.glob("*.jsonl"))
 CURE = "read the difference that `python tests/session/record_transcripts.py` makes"
@@ -49,7 +52,7 @@ def test_a_transcript_can_be_read_as_its_readme_says(name: str) -> None:
     assert header.keys() == {"about", "indexed", "modelSays", "variables"}
     for line in lines:
         assert line["from"] in {"client", "daemon"}
-        assert line.keys() - {"repeats"} in ({"from", "message"}, {"from", "closed"})
+        assert line.keys() - {"repeats", "until"} in ({"from", "message"}, {"from", "closed"})
         plain = json.dumps(fill(line.get("message"), header["variables"]))
         assert "${" not in plain
         assert '{"$' not in plain
@@ -70,6 +73,32 @@ def test_with_its_examples_filled_in_a_transcript_keeps_to_the_contract(name: st
                 msgspec.convert(result, asked[id_].result)
             case {"method": "$/progress", "params": {"token": token, "value": value}} if token in asked:
                 msgspec.convert(value, Union[asked[token].events])  # noqa: UP007 - made of a tuple
+
+
+def test_every_method_and_notification_of_the_contract_is_in_a_transcript() -> None:
+    lines = [line for name in NAMES for line in Transcript.load(FOLDER / f"{name}.jsonl").lines]
+    said = {line.message.get("method") for line in lines if line.message is not None}
+    assert {one.name for one in (*METHODS, *NOTIFICATIONS, *CLIENT_NOTIFICATIONS)} <= said
+
+
+@pytest.mark.trio
+async def test_a_request_is_made_until_it_is_answered_as_the_transcript_says(tmp_path: Path) -> None:
+    ours, theirs = trio.testing.memory_stream_pair()
+    asked = Line("client", {"id": 1, "method": "search"}, until=True)
+    answered = Line("daemon", {"id": 1, "result": 3})
+
+    async def answer(results: list[Any]) -> None:
+        frames = FrameReader()
+        while results:
+            for _ in frames.feed(bytes(await theirs.receive_some())):
+                await theirs.send_all(frame(json.dumps({"id": 1, "result": results.pop(0)}).encode()))
+
+    results = [1, 2, 3, 4]
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(answer, results)
+        await play(Transcript("", False, None, {}, [asked, answered]), Peer(ours), {})
+        nursery.cancel_scope.cancel()
+    assert results == [4]
 
 
 def test_variables_are_learned_where_they_are_met_and_held_to_afterwards() -> None:

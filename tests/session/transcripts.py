@@ -25,6 +25,7 @@ from lucastrad.server.session import Session
 
 FOLDER = generate.FOLDER / "transcripts"
 _KINDS: dict[str, type | tuple[type, ...]] = {"$integer": int, "$number": (int, float), "$string": str}
+_UNTIL_SECONDS = 20.0
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
 
 
@@ -40,7 +41,9 @@ class Line:
     """`client` or `daemon`."""
     message: Message | None
     repeats: bool = False
-    """Any number of messages like this one, and none as well."""
+    """Of the daemon: any number of messages like this one, and none as well."""
+    until: bool = False
+    """Of the client: a request that is made until it is answered as the transcript says, since work goes on."""
 
     @property
     def unasked(self) -> bool:
@@ -49,7 +52,8 @@ class Line:
 
     def to_json(self) -> dict[str, Any]:
         said = {"closed": True} if self.message is None else {"message": self.message}
-        return {"from": self.sender, **said, **({"repeats": True} if self.repeats else {})}
+        flags = {name: True for name in ("repeats", "until") if getattr(self, name)}
+        return {"from": self.sender, **said, **flags}
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +77,10 @@ class Transcript:
             header["indexed"],
             header["modelSays"],
             header["variables"],
-            [Line(line["from"], line.get("message"), line.get("repeats", False)) for line in lines],
+            [
+                Line(line["from"], line.get("message"), line.get("repeats", False), line.get("until", False))
+                for line in lines
+            ],
         )
 
     def save(self, path: Path) -> None:
@@ -180,23 +187,43 @@ async def replay(transcript: Transcript, folder: Path) -> None:
     mismatch: Mismatch | None = None
     async with served(transcript, folder) as (peer, known):
         try:
-            await _play(transcript, peer, known)
+            await play(transcript, peer, known)
+            await _leave(peer)
         except Mismatch as error:
             mismatch = error  # raised here, it would come out of the nurseries in groups of groups
     if mismatch is not None:
         raise mismatch
 
 
-async def _play(transcript: Transcript, peer: Peer, known: dict[str, str]) -> None:
+async def play(transcript: Transcript, peer: Peer, known: dict[str, str]) -> None:
+    """Say the client's lines and take the daemon's; raise Mismatch."""
     lines = deque(transcript.lines)
     while lines:
-        said = b"".join(frame(encode(line.message, known)) for line in take_from("client", lines))
-        expected = Expected(take_from("daemon", lines), known)
-        await peer.stream.send_all(said)
-        await expected.hear(peer)
+        said, answers = take_from("client", lines), take_from("daemon", lines)
+        await peer.stream.send_all(b"".join(frame(encode(line.message, known)) for line in said))
+        await _hear(said[-1], answers, peer, known)
+
+
+async def _leave(peer: Peer) -> None:
     await peer.stream.send_eof()
     if rest := await peer.until_closed():
         raise Mismatch(f"nothing more was expected, and {rest!r} came")
+
+
+async def _hear(said: Line, answers: list[Line], peer: Peer, known: dict[str, str]) -> None:
+    """Take the answers to what was said last; it is said again while they differ, if the transcript wants that."""
+    deadline = trio.current_time() + _UNTIL_SECONDS
+    while True:
+        learned = dict(known)
+        try:
+            await Expected(answers, learned).hear(peer)
+        except Mismatch:
+            if not said.until or trio.current_time() >= deadline:
+                raise
+            await peer.stream.send_all(frame(encode(said.message, known)))
+        else:
+            known.update(learned)
+            return
 
 
 @asynccontextmanager

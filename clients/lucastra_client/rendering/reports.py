@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 from lucastra_protocol.types import (
+    CompletionCount,
     ConfigResult,
     DoctorResult,
     FilesResult,
@@ -20,6 +21,8 @@ from lucastra_protocol.types import (
 )
 
 from lucastra_client.rendering.text import count, duration, printable_line, size
+
+_SHOWN_MODELS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +80,7 @@ def status(result: StatusResult) -> Report:
             ("home", printable_line(result.home)),
             ("embeddings", printable_line(f"{model.provider} {model.model}, {model.dimensions} dimensions")),
             ("provider", printable_line(result.provider or "none: `ask` shows the cited passages only")),
+            *(("completions", line) for line in _completions(result.completions)),
         ]
     )
     blocks: list[Block] = [facts]
@@ -88,6 +92,24 @@ def status(result: StatusResult) -> Report:
     blocks += _notices(result.workspaces)
     fields = {name: getattr(result, name) for name in result.__struct_fields__}
     return Report({"running": True, **fields}, blocks)
+
+
+def _completions(counts: Sequence[CompletionCount]) -> list[str]:
+    """What became of the completions of the models that were used last, one line each, of all languages."""
+    models = list(dict.fromkeys((entry.provider, entry.model) for entry in counts))
+    lines = []
+    for model in models[:_SHOWN_MODELS]:
+        entries = [entry for entry in counts if (entry.provider, entry.model) == model]
+        offered, shown, accepted, in_part = (
+            sum(getattr(entry, name) for entry in entries)
+            for name in ("offered", "shown", "accepted", "partially_accepted")
+        )
+        lines.append(
+            printable_line(" ".join(filter(None, model)))
+            + f": {offered} offered, {shown} shown, {accepted} accepted"
+            + (f", {in_part} in part" if in_part else "")
+        )
+    return lines
 
 
 def not_running(home: str) -> Report:

@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import msgspec
 import trio
 from lsprotocol import types as lsp
+from lucastra_protocol.answers import CompletionAcceptedParams
 from lucastra_protocol.errors import ErrorCode, LucAstraError
 from lucastra_protocol.types import AskParams, AskResult, IndexResult, Query, RelatedParams, SearchParams, Wire
 from pygls.exceptions import JsonRpcException
 
 from lucastrad.server.answer_files import write_answer
 from lucastrad.server.handlers.ask import ask
+from lucastrad.server.handlers.completion import ACCEPTED, accepted
 from lucastrad.server.handlers.pages import answer_page, search_page
 from lucastrad.server.handlers.progress import WorkDoneProgress, indexing_news, indexing_title
 from lucastrad.server.handlers.search import related, search
@@ -136,6 +138,11 @@ async def reindex_command(session: "Session", params: lsp.ExecuteCommandParams) 
     return ReindexResult(indexed=done)
 
 
+def accepted_command(session: "Session", params: lsp.ExecuteCommandParams) -> None:
+    """Count an inline completion that the user has accepted; the command of its item."""
+    accepted(session, _argument(session, params, CompletionAcceptedParams))
+
+
 _Argument = TypeVar("_Argument", bound=Wire)
 
 
@@ -190,5 +197,6 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     ASK: ask_command,
     RELATED: related_command,
     REINDEX: reindex_command,
+    ACCEPTED: accepted_command,
 }
 """Command → handler `(session, ExecuteCommandParams)`."""

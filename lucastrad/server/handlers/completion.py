@@ -1,4 +1,7 @@
-"""`textDocument/inlineCompletion`: the session's own buffer, and positions in the client's units."""
+"""`textDocument/inlineCompletion`: the session's own buffer, and positions in the client's units.
+
+What becomes of an item is reported by its command, which every client of LSP runs, or by our own notifications.
+"""
 
 from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
@@ -6,15 +9,24 @@ from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import unquote
 
 from lsprotocol import types as lsp
+from lucastra_protocol.answers import (
+    COMPLETION_ACCEPTED,
+    COMPLETION_SHOWN,
+    CompletionAcceptedParams,
+    CompletionShownParams,
+)
 from lucastra_protocol.errors import ErrorCode, LucAstraError
 from pygls.workspace import TextDocument
 
 from lucastrad.completion.cursor import Cursor, OpenDocument, Trigger
+from lucastrad.completion.suggestion import Suggestion
 from lucastrad.server.documents import Document
 from lucastrad.server.handlers.wire import folders_of, path_of_uri
 
 if TYPE_CHECKING:
     from lucastrad.server.session import Session
+
+ACCEPTED = "lucastra.completion.accepted"
 
 _TRIGGERS = {
     lsp.InlineCompletionTriggerKind.Invoked: Trigger.INVOKED,
@@ -35,7 +47,8 @@ def inline_completion(
     if document is None or not _wanted(session, params.context.trigger_kind):
         return lsp.InlineCompletionList(items=[])
     cursor, replaced, selected = _cursor(session, cast("Document", document), params)
-    return _offer(session.completer.begin(cursor), document, document.version, replaced, selected)
+    work = session.completer.begin(cursor)
+    return _offer(session, work, document, document.version, replaced=replaced, selected=selected)
 
 
 def _wanted(session: "Session", trigger: lsp.InlineCompletionTriggerKind) -> bool:
@@ -44,18 +57,47 @@ def _wanted(session: "Session", trigger: lsp.InlineCompletionTriggerKind) -> boo
 
 
 async def _offer(
-    work: Callable[[], Awaitable[str]],
+    session: "Session",
+    work: Callable[[], Awaitable[Suggestion | None]],
     document: TextDocument,
     version: int | None,
+    *,
     replaced: lsp.Range,
     selected: str,
 ) -> lsp.InlineCompletionList:
     """What to insert, unless the document is past `version`: the text would land at another place."""
-    text = await work()
-    if text and document.version != version:
+    suggestion = await work()
+    if suggestion is None:
+        return lsp.InlineCompletionList(items=[])
+    session.engine.trace_work(_work(suggestion))
+    if not suggestion.text:
+        return lsp.InlineCompletionList(items=[])
+    if document.version != version:
         raise LucAstraError("the document has changed; ask again", code=ErrorCode.CONTENT_MODIFIED)
-    items = [lsp.InlineCompletionItem(insert_text=selected + text, range=replaced)] if text else []
-    return lsp.InlineCompletionList(items=items)
+    session.completer.offered(suggestion)
+    reported = lsp.Command(title="LucAstra: completion accepted", command=ACCEPTED, arguments=[{"id": suggestion.id}])
+    item = lsp.InlineCompletionItem(insert_text=selected + suggestion.text, range=replaced, command=reported)
+    return lsp.InlineCompletionList(items=[item])
+
+
+def _work(suggestion: Suggestion) -> str:
+    """Where a completion's time went, for the trace."""
+    origin, timing = suggestion.origin, suggestion.timing
+    if timing is None:
+        return "what is left of an earlier completion"
+    return (
+        f"context {timing.context_ms:.1f} ms, upstream {timing.upstream_ms:.1f} ms ({origin.provider} {origin.model})"
+    )
+
+
+def did_show(session: "Session", params: CompletionShownParams) -> None:
+    """Count an item that the user was shown."""
+    session.completer.shown(params.id)
+
+
+def accepted(session: "Session", params: CompletionAcceptedParams) -> None:
+    """Count an item that the user took."""
+    session.completer.accepted(params.id, partial=params.partial)
 
 
 def _cursor(
@@ -94,6 +136,10 @@ def _folder(session: "Session", path: Path | None) -> Path | None:
     return max(holding, key=lambda folder: len(folder.parts), default=None)
 
 
-HANDLERS: dict[str, Callable[..., Any]] = {lsp.TEXT_DOCUMENT_INLINE_COMPLETION: inline_completion}
+HANDLERS: dict[str, Callable[..., Any]] = {
+    lsp.TEXT_DOCUMENT_INLINE_COMPLETION: inline_completion,
+    COMPLETION_SHOWN.name: did_show,
+    COMPLETION_ACCEPTED.name: accepted,
+}
 OPTIONS: dict[str, Any] = {lsp.TEXT_DOCUMENT_INLINE_COMPLETION: lsp.InlineCompletionOptions()}
 """What `initialize` answers of these methods' capabilities."""

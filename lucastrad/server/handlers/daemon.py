@@ -25,7 +25,12 @@ from lucastra_protocol.types import (
 )
 from lucastra_protocol.version import PROTOCOL_VERSION, __version__
 
-from lucastrad.server.handlers.wire import path_from_wire, text_to_wire, workspace_to_wire
+from lucastrad.server.handlers.wire import (
+    completion_count_to_wire,
+    path_from_wire,
+    text_to_wire,
+    workspace_to_wire,
+)
 
 if TYPE_CHECKING:
     from lucastrad.server.session import Session
@@ -57,6 +62,7 @@ async def status(session: "Session", params: Empty) -> StatusResult:
         embeddings=ModelStatus(provider=space.provider, model=space.model, dimensions=space.dimensions),
         provider=services.providers.default,
         workspaces=[workspace_to_wire(report) for report in await services.workspaces.reports()],
+        completions=[completion_count_to_wire(count) for count in services.completion.counted()],
         problems=[
             text_to_wire(problem)
             for problem in [*services.embeddings.problems, *services.settings.report(None).problems]

@@ -20,7 +20,7 @@ def initialize(session: "Session", params: lsp.InitializeParams) -> None:
     session.engine.keep_documents()
     session.engine.add_options({**completion.OPTIONS, **selection.OPTIONS, **symbols.OPTIONS})
     session.engine.trace = params.trace or lsp.TraceValue.Off
-    if params.process_id is not None:
+    if params.process_id is not None and session.owns(params.process_id):
         session.start(leave_with(session, params.process_id))
     folders = [folder.uri for folder in params.workspace_folders or []]
     if not folders and (root := params.root_uri or params.root_path):

@@ -10,6 +10,7 @@ from lucastra_protocol.answers import SendParams
 from lucastra_protocol.errors import ErrorCode, LucAstraError
 
 from lucastrad import types as domain
+from lucastrad.completion.counts import CompletionCount
 from lucastrad.server.services import Settings
 
 if TYPE_CHECKING:
@@ -116,6 +117,19 @@ def hit_to_wire(hit: domain.Hit, *, explain: bool) -> wire.Hit:
         kind=chunk.kind,
         components=hit.components if explain else {},
         unsaved=hit.unsaved,
+    )
+
+
+def completion_count_to_wire(count: CompletionCount) -> wire.CompletionCount:
+    """What became of one model's completions in one language."""
+    return wire.CompletionCount(
+        provider=count.origin.provider,
+        model=count.origin.model,
+        language=count.origin.language,
+        offered=count.offered,
+        shown=count.shown,
+        accepted=count.accepted,
+        partially_accepted=count.partially_accepted,
     )
 
 

@@ -1,7 +1,7 @@
 """Inline completion by a real model that fills in the middle, on a real llama.cpp server, through a real daemon.
 
 What so small a model writes is not judged by its quality: that it arrives, fits its place, is drawn from the context,
-and that the server is freed when it is superseded, is.
+that the server is freed when it is superseded, and that what was accepted is still counted after a restart, is.
 """
 
 import json
@@ -54,8 +54,12 @@ class Editor:
         return self._replies[number]
 
     async def offered(self, uri: str, line: int, character: int) -> list[str]:
+        return [item["insertText"] for item in await self.items(uri, line, character)]
+
+    async def items(self, uri: str, line: int, character: int) -> list[Any]:
         number = await self.start("textDocument/inlineCompletion", place(uri, line, character))
-        return [item["insertText"] for item in (await self.reply(number))["items"]]
+        items: list[Any] = (await self.reply(number))["items"]
+        return items
 
     async def _send(self, message: Any) -> None:
         await self._stream.send_all(frame(msgspec.json.encode(message)))
@@ -102,7 +106,8 @@ async def test_a_real_model_completes_and_is_freed_when_superseded(daemon: RealD
     async with editor(daemon, root.as_uri()) as one:
         item = {"uri": uri, "languageId": "python", "version": 1, "text": TEXT}
         await one.tell("textDocument/didOpen", {"textDocument": item})
-        (text,) = await one.offered(uri, 3, 21)
+        (item_offered,) = await one.items(uri, 3, 21)
+        text, accepted = item_offered["insertText"], item_offered["command"]
         assert text.startswith("\n    ")
         assert all(line.startswith("    ") or not line for line in text.split("\n"))
 
@@ -112,7 +117,13 @@ async def test_a_real_model_completes_and_is_freed_when_superseded(daemon: RealD
         await until(lambda: trio.to_thread.run_sync(server.slots_busy))
         assert await one.offered(uri, 3, 21) == [text]
         assert (await one.reply(superseded))["items"] == []
+        await one.reply(await one.start("workspace/executeCommand", accepted))
     await until(lambda: _idle(server), seconds=20)
+    await daemon.restart()
+    async with daemon.client() as client:
+        (count,) = (await client.status()).completions
+    assert (count.provider, count.model, count.language) == ("llm", "", "python")
+    assert (count.offered, count.shown, count.accepted) == (1, 1, 1)
     await daemon.stop()
 
 

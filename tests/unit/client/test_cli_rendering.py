@@ -225,6 +225,30 @@ def test_status_on_a_terminal_names_every_workspace_and_problem() -> None:
         assert "problem: /projects/project: watching by polling" in text
 
 
+def test_status_tells_what_became_of_completions_of_the_models_used_last() -> None:
+    def count(model: str, language: str, **numbers: int) -> wire.CompletionCount:
+        return wire.CompletionCount(provider="llm", model=model, language=language, **numbers)
+
+    counts = [
+        count("coder", "python", offered=40, shown=30, accepted=9, partially_accepted=2),
+        count("", "python", offered=1),
+        count("coder", "lua", offered=2, shown=1, accepted=1),
+        count("old", "c", offered=1),
+        count("older", "c", offered=1),
+    ]
+    result = wire.StatusResult(
+        daemon_version="1", pid=1, uptime_seconds=1, home="/h", memory_bytes=1, clients=1, completions=counts,
+        embeddings=wire.ModelStatus(provider="local", model="b", dimensions=8),
+    )  # fmt: skip
+    lines = [line.split(maxsplit=1) for line in plain(reports.status(result)).splitlines()]
+    assert [rest for name, rest in lines if name.startswith("completions")] == [
+        "llm coder: 42 offered, 31 shown, 10 accepted, 2 in part",
+        "llm: 1 offered, 0 shown, 0 accepted",
+        "llm old: 1 offered, 0 shown, 0 accepted",
+    ]
+    assert "completions" not in plain(_status_of(workspace("/projects/project")))
+
+
 def test_status_tells_what_goes_on_without_calling_it_a_problem() -> None:
     entry = workspace("/projects/project", notices=["vectors of b replace those of a: 3 of 12"])
     for report in (reports.workspaces(wire.WorkspacesResult(workspaces=[entry])), _status_of(entry)):

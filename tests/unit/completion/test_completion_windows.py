@@ -5,8 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lucastrad.completion.cache import CompletionCache
+from lucastrad.completion.counts import Origin
 from lucastrad.completion.cursor import Cursor, OpenDocument, SecretAtCursor, Trigger, Window, window_of
 from lucastrad.completion.prompt import compose, inserted
+from lucastrad.completion.suggestion import Suggestion
 from lucastrad.workspace.secrets import redact
 
 TOKEN = "ghp_" + "aB3" * 12
@@ -46,27 +48,31 @@ def test_a_secret_across_the_cursor_is_not_sent_in_halves() -> None:
         window_of(cursor(f'key = "{TOKEN[:20]}', f'{TOKEN[20:]}"\n'), prefix_chars=500, suffix_chars=99, redact=redact)
 
 
+def suggested(text: str) -> Suggestion:
+    return Suggestion("5f0c", text, Origin("llm", "coder", "python"))
+
+
 @given(st.text(st.sampled_from("ab(\n "), min_size=1, max_size=20), st.data())
-def test_typing_into_a_suggestion_leaves_the_rest_of_it(suggestion: str, data: st.DataObject) -> None:
+def test_typing_into_a_suggestion_leaves_the_rest_of_it(text: str, data: st.DataObject) -> None:
     cache = CompletionCache()
-    cache.put(cursor("x = ", "\n"), suggestion)
-    typed = suggestion[: data.draw(st.integers(0, len(suggestion) - 1))]
-    assert cache.get(cursor("x = " + typed, "\n")) == suggestion[len(typed) :]
+    cache.put(cursor("x = ", "\n"), suggested(text))
+    typed = text[: data.draw(st.integers(0, len(text) - 1))]
+    assert cache.get(cursor("x = " + typed, "\n")) == suggested(text[len(typed) :])
     assert cache.get(cursor("x = " + typed + "#", "\n")) is None
 
 
 def test_the_cache_holds_for_the_same_text_of_the_same_document_only() -> None:
     cache = CompletionCache()
-    cache.put(cursor("x = ", "\n"), "load()")
+    cache.put(cursor("x = ", "\n"), suggested("load()"))
     assert cache.get(cursor("x = load()", "\n")) is None
     assert cache.get(cursor("y = lo", "\n")) is None
     assert cache.get(cursor("x = lo", "\ny\n")) is None
     assert cache.get(cursor("x = lo", "\n", uri="file:///p/b.py")) is None
     assert cache.get(cursor("x = lo", "\n", Trigger.INVOKED)) is None
-    cache.put(cursor("z = ", "\n", Trigger.INVOKED), "1")
-    assert cache.get(cursor("z = ", "\n")) == "1"
-    cache.put(cursor("w = ", "\n"), "")
-    assert cache.get(cursor("w = ", "\n")) == ""
+    cache.put(cursor("z = ", "\n", Trigger.INVOKED), suggested("1"))
+    assert cache.get(cursor("z = ", "\n")) == suggested("1")
+    cache.put(cursor("w = ", "\n"), suggested(""))
+    assert cache.get(cursor("w = ", "\n")) == suggested("")
 
 
 @pytest.mark.parametrize(
