@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -61,6 +62,18 @@ def test_accepts_an_inline_completion_with_tab(window: tuple[VSCode, ModelServer
     shown.picture("completion")
     shown.page.keyboard.press("Tab")
     expect(editor).to_contain_text("item.price * item.count")
+    until(lambda: _counted(shown, "accepted") == 1)
+    assert _counted(shown, "shown") >= 1
+
+
+def _counted(shown: VSCode, what: str) -> int:
+    """How many completions the daemon was told of."""
+    client = Path(sys.executable).parent / "lucastra-client"
+    environment = {"HOME": str(shown.home), "PATH": os.environ["PATH"]}
+    if python_path := os.environ.get("PYTHONPATH"):
+        environment["PYTHONPATH"] = python_path
+    status = subprocess.run([client, "status", "--json"], env=environment, cwd="/", capture_output=True, check=True)
+    return sum(count.get(what, 0) for count in json.loads(status.stdout).get("completions", []))
 
 
 def test_asks_for_no_completion_while_it_is_snoozed(window: tuple[VSCode, ModelServer]) -> None:

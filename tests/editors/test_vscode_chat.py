@@ -62,6 +62,32 @@ def test_stop_keeps_what_had_arrived_and_the_question_can_be_asked_again(
     expect(open_chat(window).locator(".turn")).to_have_count(2)
 
 
+def test_a_new_conversation_stops_the_answer_of_the_one_before_and_takes_nothing_of_it(
+    start_vscode: StartVSCode, model: ModelServer
+) -> None:
+    model.answer = ANSWER
+    model.gate = threading.Event()
+    window = start_vscode(configuration={"llm": model.configuration})
+    wait_until_indexed(window)
+    chat = open_chat(window)
+    chat.locator("#question").fill("How are failed calls repeated?")
+    chat.locator("#question").press("Enter")
+    expect(chat.locator(".answer")).to_contain_text("is made again")
+    window.run_command("LucAstra: New Conversation")
+    expect(chat.locator(".turn")).to_have_count(0)
+    model.gate.set()
+    model.answer, model.gate = ("Seven.",), None
+    chat.locator("#question").fill("What does total_price add up?")
+    chat.locator("#question").press("Enter")
+    expect(chat.locator(".answer")).to_have_text("Seven.")
+    expect(chat.locator(".turn")).to_have_count(1)
+    window.run_command("LucAstra: Open Conversation…")
+    window.page.locator(".quick-input-widget .monaco-list-row", has_text="How are failed calls").click()
+    expect(chat.locator(".turn")).to_have_count(1)
+    expect(chat.locator(".answer")).to_contain_text("is made again")
+    expect(chat.locator(".answer")).not_to_contain_text("TimeoutError")
+
+
 def test_shows_the_passages_where_no_model_is_configured(start_vscode: StartVSCode) -> None:
     window = start_vscode()
     wait_until_indexed(window)

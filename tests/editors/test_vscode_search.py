@@ -1,7 +1,7 @@
 """The search view in a real VS Code, with a real daemon."""
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Locator, expect
 from shop import SHOP
 from vscode_session import StartVSCode, VSCode
 from vscode_views import fold, open_search, search_view, wait_until_indexed
@@ -58,6 +58,25 @@ def test_click_opens_a_hit_and_filters_narrow(start_vscode: StartVSCode) -> None
     expect(window.page.locator(".tab.active[data-resource-name='README.md']")).to_be_visible()
 
 
+def test_the_chosen_hit_stays_where_it_is_while_the_index_goes_on(start_vscode: StartVSCode) -> None:
+    files = SHOP | {f"shop/count_{number}.py": COUNT.format(number) for number in range(12)}
+    window = start_vscode(files=files)
+    wait_until_indexed(window, files)
+    search = open_search(window)
+    fold(window, "Chat")
+    search.locator("#query").fill("how many are in stock")
+    expect(search.locator(".hit").nth(9)).to_be_attached()
+    for _ in range(9):
+        search.locator("#query").press("ArrowDown")
+    chosen = search.locator(".hit.chosen")
+    name, top = chosen.get_attribute("data-name"), _top(chosen)
+    (window.folder / "shop" / "how_many.py").write_text(COUNT.format("how_many_are_in_stock"))
+    window.run_command("LucAstra: Reindex Workspace")
+    expect(search.locator(".filename", has_text="how_many.py")).to_be_attached()
+    expect(chosen).to_have_attribute("data-name", name or "")
+    assert abs(_top(chosen) - top) < 2
+
+
 def test_finds_code_like_that_at_the_cursor_and_keeps_it_while_hidden(start_vscode: StartVSCode) -> None:
     window = start_vscode()
     wait_until_indexed(window)
@@ -69,6 +88,16 @@ def test_finds_code_like_that_at_the_cursor_and_keeps_it_while_hidden(start_vsco
     expect(search.locator(".hit").first).to_be_visible()
     _hide_and_show(window)
     expect(open_search(window).locator(".subject")).to_have_text("Similar to shop/retry.py:1")
+
+
+COUNT = 'def count_{0}(stock):\n    """How many of {0} are in stock."""\n    return stock[{0!r}]\n'
+
+
+def _top(hit: Locator) -> float:
+    """Where it is in the window, in pixels from the top."""
+    box = hit.bounding_box()
+    assert box is not None
+    return box["y"]
 
 
 def _hide_and_show(window: VSCode) -> None:

@@ -94,7 +94,8 @@ def copy_of_extension(tools: Toolchain, folder: Path) -> Path:
     copy = folder / "editor-extensions" / "vscode"
     leave_out = shutil.ignore_patterns("node_modules", "dist", "*.vsix")
     shutil.copytree(EXTENSION, copy, ignore=leave_out)
-    shutil.copytree(ROOT / "protocol" / "schema", folder / "protocol" / "schema")
+    for part in ("schema", "transcripts"):
+        shutil.copytree(ROOT / "protocol" / part, folder / "protocol" / part)
     (copy / "node_modules").symlink_to(tools.modules)
     return copy
 

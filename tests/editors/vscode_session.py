@@ -133,30 +133,40 @@ def vscode(
     configuration: Mapping[str, Any] | None = None,
     settings: Mapping[str, Any] | None = None,
     path: str | None = None,
+    folder: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+    trust_everything: bool = True,
     prepare: Callable[[Page], None] = lambda page: None,
     query: Mapping[str, str] | None = None,
 ) -> Iterator[VSCode]:
     """A window on a folder with `files`; the daemon reads `configuration`, and the editor `settings`.
 
     `vsix` is installed, where it is given. `path` is the editor's PATH instead of one with this environment's
-    `lucastrad` on it. `prepare` sees the page before it is opened, with `query` in its address.
+    `lucastrad` on it. `folder`, or a `.code-workspace` file, is opened as it is, in place of one with `files`;
+    `environment` is added to the editor's own, such as where the daemon of another home is. Without `trust_everything`
+    the editor asks for trust as its settings say. `prepare` sees the page before it is opened, with `query` in its
+    address.
     """
     # Not tmp_path: the kernel takes socket paths of at most 107 bytes.
     with tempfile.TemporaryDirectory(prefix="lv-", dir="/tmp", ignore_cleanup_errors=True) as scratch:
         home = Path(scratch).resolve()
-        folder = _lay_out(home, files, configuration, settings)
-        environment = _environment(home, path)
+        _configure(home, configuration, settings)
+        folder = folder or _lay_out(home / "shop", files)
+        variables = _environment(home, path) | dict(environment or {})
         if vsix is not None:
             tools_run = [tools.node.program, tools.code_server, *_folders(home), "--install-extension", vsix]
-            subprocess.run(tools_run, env=environment, check=True, capture_output=True, timeout=PATIENCE_SECONDS)
+            subprocess.run(tools_run, env=variables, check=True, capture_output=True, timeout=PATIENCE_SECONDS)
         # Without the driver a payload that names a test is ignored; with it no message is shown.
         options = ("--vscode-option", "enable-smoke-test-driver") if query else ()
-        with _code_server(home, tools, environment, folder, options) as (pid, port):
+        if trust_everything:
+            options += ("--disable-workspace-trust",)
+        with _code_server(home, tools, variables, folder, options) as (pid, port):
             context = browser.new_context(viewport={"width": 1280, "height": 800})
             page = context.new_page()
             page.set_default_timeout(PATIENCE_SECONDS * 1000)
             prepare(page)
-            parameters = urllib.parse.urlencode({"folder": str(folder), **_with_port(query or {}, port)})
+            opened = "workspace" if folder.suffix == ".code-workspace" else "folder"
+            parameters = urllib.parse.urlencode({opened: str(folder), **_with_port(query or {}, port)})
             page.goto(f"http://127.0.0.1:{port}/?{parameters}")
             page.locator(".monaco-workbench .statusbar").wait_for()
             try:
@@ -166,25 +176,24 @@ def vscode(
                 end_processes_of(home)
 
 
-def _lay_out(
-    home: Path,
-    files: Mapping[str, str],
-    configuration: Mapping[str, Any] | None,
-    settings: Mapping[str, Any] | None,
-) -> Path:
-    """Write the project and both configurations; returns the project's folder."""
-    folder = home / "shop"
-    user = home / "data" / "User"
-    for place in (folder / ".git", user, home / "extensions", home / "config", home / ".lucastra"):
-        place.mkdir(parents=True)
-    (home / ".lucastra").chmod(0o700)
+def _lay_out(folder: Path, files: Mapping[str, str]) -> Path:
+    """Write a project; returns its folder."""
+    (folder / ".git").mkdir(parents=True)
     for name, text in files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text)
+    return folder
+
+
+def _configure(home: Path, configuration: Mapping[str, Any] | None, settings: Mapping[str, Any] | None) -> None:
+    """Write the daemon's configuration and the editor's."""
+    user = home / "data" / "User"
+    for place in (user, home / "extensions", home / "config", home / ".lucastra"):
+        place.mkdir(parents=True)
+    (home / ".lucastra").chmod(0o700)
     (home / ".lucastra" / "config.json").touch(mode=0o600)
     (home / ".lucastra" / "config.json").write_text(json.dumps(configuration or {}))
     (user / "settings.json").write_text(json.dumps(_EDITOR_SETTINGS | dict(settings or {})))
-    return folder
 
 
 _EDITOR_SETTINGS = {
@@ -233,7 +242,7 @@ def _code_server(
     command = [
         tools.node.program, tools.code_server, *_folders(home),
         "--auth", "none", "--bind-addr", f"127.0.0.1:{port}", "--disable-telemetry", "--disable-update-check",
-        "--disable-workspace-trust", "--disable-getting-started-override", "--disable-proxy",
+        "--disable-getting-started-override", "--disable-proxy",
         *options, folder,
     ]  # fmt: skip
     log = home / "code-server.log"

@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Collection
+from contextlib import suppress
 
-from playwright.sync_api import Frame, Page, expect
+from playwright.sync_api import Error, Frame, Page, expect
 from processes import until
 from shop import SHOP
 from vscode_session import VSCode
@@ -50,7 +51,8 @@ def _view_with(page: Page, box: str) -> Frame:
     found: list[Frame] = []
 
     def look() -> bool:
-        found[:] = [frame for frame in page.frames if frame.query_selector(box) is not None]
+        with suppress(Error):  # a frame that was made a moment ago is still being loaded
+            found[:] = [frame for frame in page.frames if frame.query_selector(box) is not None]
         page.wait_for_timeout(50)
         return bool(found)
 

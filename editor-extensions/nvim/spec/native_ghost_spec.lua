@@ -30,6 +30,15 @@ describe("with Neovim's own inline completion", function()
     assert.equal("alpha + beta", applied.insert_text)
   end)
 
+  it("the command that reports it is Neovim's to run, but not for a part of it", function()
+    local command = { title = "accepted", command = "lucastra.completion.accepted", arguments = { { id = "c1" } } }
+    offer({ insert_text = "alpha + beta", command = command })
+    ghost.accept()
+    assert.equal(command, applied.command)
+    ghost.accept_word()
+    assert.is_nil(applied.command)
+  end)
+
   it("a word of it goes on from what was typed", function()
     offer({ insert_text = "alpha + beta", range = { start_col = 8 } })
     ghost.accept_word()

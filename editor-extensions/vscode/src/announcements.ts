@@ -2,10 +2,12 @@
 
 import { commands, type Disposable, env, type LogOutputChannel, window } from "vscode";
 import type { LucAstra, State } from "./daemon";
-import { INSTALL_COMMAND } from "./server";
+import { endDaemon } from "./daemon_process";
+import { INSTALL_COMMAND, type Outdated } from "./versions";
 
 /** Log each change of the connection, and show those that the user must act on or would wonder about. */
 export function announce(lucastra: LucAstra, log: LogOutputChannel): Disposable {
+  const silent = new SilentDaemon(lucastra);
   let before: State["kind"] = lucastra.state.kind;
   let lost = false;
   return lucastra.onDidChangeState((state) => {
@@ -19,12 +21,73 @@ export function announce(lucastra: LucAstra, log: LogOutputChannel): Disposable 
       lost = false;
     } else if (state.kind === "missing") {
       void offerInstallation(state.message);
+    } else if (state.kind === "incompatible") {
+      void offerUpdate(state.message, state.outdated);
     } else if (state.kind === "failed") {
       lost = false;
+    }
+    if ((state.kind === "reconnecting" || state.kind === "failed") && state.silent !== undefined) {
+      void silent.offerToEnd(state.silent, state.message);
+    } else if (state.kind === "failed") {
       void offerRestart(state.message);
     }
     before = state.kind;
   });
+}
+
+/** A daemon that runs and cannot be reached: the user may know why, and is asked before it is ended. */
+class SilentDaemon {
+  readonly #lucastra: LucAstra;
+  #asking = false;
+
+  constructor(lucastra: LucAstra) {
+    this.#lucastra = lucastra;
+  }
+
+  async offerToEnd(pid: number, reason: string): Promise<void> {
+    if (this.#asking) {
+      return;
+    }
+    this.#asking = true;
+    const end = `End Process ${pid}`;
+    const logs = "Show Logs";
+    const chosen = await window.showWarningMessage(
+      `LucAstra's daemon, process ${pid}, runs and could not be reached: ${reason}. ` +
+        "Ending it loses nothing that is indexed; a new one is started.",
+      end,
+      logs,
+    );
+    this.#asking = false;
+    if (chosen === logs) {
+      await commands.executeCommand("lucastra.showLogs");
+    } else if (chosen === end && this.#lucastra.state.kind === "ready") {
+      void window.showInformationMessage("LucAstra's daemon answers again, and was left alone.");
+    } else if (chosen === end) {
+      await endDaemon(pid);
+      await commands.executeCommand("lucastra.restart");
+    }
+  }
+}
+
+async function offerUpdate(message: string, outdated: Outdated): Promise<void> {
+  if (outdated === "extension") {
+    const show = "Show Extension";
+    if ((await window.showErrorMessage(message, show)) === show) {
+      await commands.executeCommand("extension.open", "lucastra.lucastra");
+    }
+    return;
+  }
+  const copy = "Copy Update Command";
+  const restart = "Restart";
+  switch (await window.showErrorMessage(message, copy, restart)) {
+    case copy:
+      await env.clipboard.writeText(`${INSTALL_COMMAND} --force`);
+      break;
+    case restart:
+      await commands.executeCommand("lucastra.restart");
+      break;
+    default:
+  }
 }
 
 async function offerInstallation(message: string): Promise<void> {

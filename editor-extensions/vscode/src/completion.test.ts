@@ -1,33 +1,49 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import {
   type CancellationToken,
+  commands,
   InlineCompletionTriggerKind,
   Position,
   type TextDocument,
   Uri,
+  window,
   workspace,
 } from "vscode";
 import { Completion } from "./completion";
 
-const ITEMS = [{ insertText: "return 1" }];
+const ACCEPTED = { title: "accepted", command: "lucastra.completion.accepted", arguments: [{ id: "c1" }] };
+const ITEMS = [{ insertText: "return 1", command: ACCEPTED }];
 const DOCUMENT = { uri: Uri.file("/src/shop/retry.py"), languageId: "python" } as TextDocument;
 const TOKEN = { isCancellationRequested: false } as CancellationToken;
 
 let completion: Completion;
 let enabled: boolean;
 const next = vi.fn();
+const tell = vi.fn();
+let accept: (argument: { id: string }) => void;
 
 beforeEach(() => {
   vi.useFakeTimers();
   enabled = true;
   next.mockReset().mockResolvedValue(ITEMS);
   vi.spyOn(workspace, "getConfiguration").mockReturnValue({ get: () => enabled } as never);
-  completion = new Completion();
+  vi.spyOn(commands, "registerCommand").mockImplementation((name, run) => {
+    expect(name).toBe(ACCEPTED.command);
+    accept = run;
+    return { dispose: () => {} };
+  });
+  tell.mockReset();
+  cursorAt(DOCUMENT, new Position(0, 0));
+  completion = new Completion(tell);
 });
 afterEach(() => {
   completion.dispose();
   vi.useRealTimers();
 });
+
+function cursorAt(document: TextDocument, active: Position): void {
+  Object.assign(window, { activeTextEditor: { document, selection: { active } } });
+}
 
 function complete(triggerKind = InlineCompletionTriggerKind.Automatic): unknown {
   const context = { triggerKind, selectedCompletionInfo: undefined };
@@ -62,4 +78,21 @@ test("a failure is kept for the status, and forgotten with the next success", as
   await complete();
   expect(completion.problem).toBe("");
   expect(told).toHaveBeenCalledTimes(2);
+});
+
+test("the daemon is told what is shown, and what is accepted", async () => {
+  await complete();
+  expect(tell.mock.calls).toEqual([["lucastra/completion/didShow", { id: "c1" }]]);
+  accept({ id: "c1" });
+  expect(tell.mock.calls.at(-1)).toEqual(["lucastra/completion/accepted", { id: "c1" }]);
+});
+
+test.each([
+  ["the cursor has moved on", () => cursorAt(DOCUMENT, new Position(0, 1))],
+  ["another file is edited", () => cursorAt({ uri: Uri.file("/src/other.py") } as TextDocument, new Position(0, 0))],
+  ["nothing is offered", () => next.mockResolvedValue({ items: [] })],
+])("nothing is reported as shown where %s", async (_, change) => {
+  change();
+  await complete();
+  expect(tell).not.toHaveBeenCalled();
 });

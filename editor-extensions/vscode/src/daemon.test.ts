@@ -1,10 +1,19 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { MAX_FAILURES } from "./backoff";
-import { type Launcher, LucAstra, NotConnected, type Server, ServerMissing, type Session } from "./daemon";
+import {
+  ConnectionLost,
+  type Launcher,
+  LucAstra,
+  NotConnected,
+  type Server,
+  ServerMissing,
+  type Session,
+} from "./daemon";
+import { PROTOCOL_VERSION } from "./protocol";
 
 const SERVER: Server = { path: "/bin/lucastrad", version: "1.1.0" };
 
-/** A relay that answers with its method's name, until the test closes it. */
+/** A relay that answers with its method's name, until the test closes it or its daemon hangs. */
 class FakeSession implements Session {
   close!: (reason: string) => void;
   readonly closed = new Promise<string>((resolve) => {
@@ -13,14 +22,29 @@ class FakeSession implements Session {
   readonly requests: [string, unknown][] = [];
   readonly notified = new Map<string, (params: unknown) => void>();
   readonly progress = new Map<string, (value: unknown) => void>();
+  readonly told: [string, unknown][] = [];
   disposed = false;
+  hangs = false;
+
+  constructor(private readonly protocolVersion: number) {}
 
   async request(method: string, params: unknown): Promise<unknown> {
+    if (method === "lucastra/hello") {
+      const { protocolVersion } = this;
+      return { daemonVersion: "1.1.0", protocolVersion, pid: 7, uptimeSeconds: 1, home: "/home/ada/.lucastra" };
+    }
     this.requests.push([method, params]);
+    if (this.hangs) {
+      return new Promise(() => {});
+    }
     for (const handler of this.progress.values()) {
       handler({ kind: "delta", text: "…" });
     }
     return { method };
+  }
+
+  async notify(method: string, params: unknown): Promise<void> {
+    this.told.push([method, params]);
   }
 
   onNotification(method: string, handler: (params: unknown) => void): { dispose(): void } {
@@ -42,6 +66,8 @@ class FakeSession implements Session {
 class FakeLauncher implements Launcher {
   readonly sessions: FakeSession[] = [];
   failure: Error | undefined;
+  running: number | undefined;
+  protocolVersion: number = PROTOCOL_VERSION;
   starts = 0;
 
   async find(): Promise<Server> {
@@ -56,9 +82,13 @@ class FakeLauncher implements Launcher {
     if (this.failure !== undefined) {
       throw this.failure;
     }
-    const session = new FakeSession();
+    const session = new FakeSession(this.protocolVersion);
     this.sessions.push(session);
     return session;
+  }
+
+  async daemon(): Promise<number | undefined> {
+    return this.running;
   }
 }
 
@@ -69,7 +99,7 @@ let states: string[];
 beforeEach(() => {
   vi.useFakeTimers();
   launcher = new FakeLauncher();
-  lucastra = new LucAstra(launcher);
+  lucastra = new LucAstra(launcher, "1.1.0");
   states = [];
   lucastra.onDidChangeState(({ kind }) => states.push(kind));
 });
@@ -157,4 +187,64 @@ test("a streamed answer's events reach its own handler, until the reply", async 
   const [session] = launcher.sessions;
   expect(session?.requests).toEqual([["lucastra/ask", { question: "why?", partialResultToken: "lucastra-1" }]]);
   expect(session?.progress.size).toBe(0);
+});
+
+test.each(["the user restarts it", "the relay goes"])(
+  "a request that a daemon leaves unanswered ends when %s",
+  async (end) => {
+    await lucastra.restart();
+    const [session] = launcher.sessions;
+    Object.assign(session ?? {}, { hangs: true });
+    const answers = [
+      lucastra.request("lucastra/status", {}),
+      lucastra.stream("lucastra/ask", { question: "why?" }, () => {}),
+      lucastra.requestWithProgress("lucastra/index", { path: "/w" }, () => {}),
+    ].map((answer) => expect(answer).rejects.toThrow(ConnectionLost));
+    await vi.advanceTimersByTimeAsync(0);
+    expect(session?.requests).toHaveLength(3);
+    if (end === "the relay goes") {
+      session?.close("the daemon closed the connection");
+    } else {
+      await lucastra.restart();
+    }
+    await Promise.all(answers);
+    await vi.advanceTimersByTimeAsync(250);
+    expect(lucastra.state.kind).toBe("ready");
+    expect(await lucastra.request("lucastra/status", {})).toEqual({ method: "lucastra/status" });
+  },
+);
+
+test("names the process of a daemon that runs and cannot be reached", async () => {
+  launcher.failure = new Error("the daemon said nothing for 10 s");
+  launcher.running = 4711;
+  void lucastra.restart();
+  await vi.advanceTimersByTimeAsync(0);
+  const message = "the daemon said nothing for 10 s";
+  expect(lucastra.state).toEqual({ kind: "reconnecting", message, silent: 4711 });
+  launcher.failure = undefined;
+  await vi.advanceTimersByTimeAsync(250);
+  expect(lucastra.state.kind).toBe("ready");
+});
+
+test.each([
+  { protocolVersion: PROTOCOL_VERSION + 1, outdated: "extension", cure: /Update the extension, and reload the window/ },
+  { protocolVersion: PROTOCOL_VERSION - 1, outdated: "server", cure: /pipx install .* --force .* "LucAstra: Restart/ },
+])("a daemon of protocol $protocolVersion is asked for nothing, and the $outdated is to be updated", async (peer) => {
+  launcher.protocolVersion = peer.protocolVersion;
+  await lucastra.restart();
+  expect(lucastra.state).toMatchObject({ kind: "incompatible", outdated: peer.outdated });
+  await expect(lucastra.request("lucastra/status", {})).rejects.toThrow(peer.cure);
+  const [session] = launcher.sessions;
+  expect(session?.requests).toEqual([]);
+  expect(session?.disposed).toBe(false); // what is standard LSP goes on
+  launcher.protocolVersion = PROTOCOL_VERSION;
+  await lucastra.restart();
+  expect(lucastra.state.kind).toBe("ready");
+});
+
+test("tells the daemon what it is told, and nobody without a connection", async () => {
+  lucastra.notify("lucastra/completion/didShow", { id: "a" });
+  await lucastra.restart();
+  lucastra.notify("lucastra/completion/didShow", { id: "b" });
+  expect(launcher.sessions[0]?.told).toEqual([["lucastra/completion/didShow", { id: "b" }]]);
 });

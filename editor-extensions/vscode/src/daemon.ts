@@ -1,19 +1,35 @@
 // The connection to the daemon, kept for as long as the window is open.
 //
-// Invariant: one relay process at most; every wait ends when the connection is restarted or disposed of.
+// Invariant: one relay process at most; every wait, and every request under way, ends when the connection is restarted,
+// lost or disposed of.
 
 import type { CancellationToken, Disposable, Event } from "vscode";
 import { EventEmitter } from "vscode";
 import { backoffMs, MAX_FAILURES, SETTLED_MS, sleep } from "./backoff";
-import type { Method, Methods, Notification, Notifications } from "./protocol";
+import type {
+  ClientNotification,
+  ClientNotifications,
+  HelloResult,
+  Method,
+  Methods,
+  Notification,
+  Notifications,
+} from "./protocol";
+import { helloOf, mismatchOf, type Outdated } from "./versions";
 
-/** How the connection stands. `message` is a sentence for the user. */
+/**
+ * How the connection stands. `message` is a sentence for the user.
+ *
+ * `incompatible`: what is standard LSP goes on, and nothing else. `silent` is the process id of a daemon that runs, and
+ * that the relay could not reach.
+ */
 export type State =
   | { kind: "starting" }
   | { kind: "ready"; server: string; version: string }
-  | { kind: "reconnecting"; message: string }
+  | { kind: "incompatible"; message: string; outdated: Outdated }
+  | { kind: "reconnecting"; message: string; silent?: number | undefined }
   | { kind: "missing"; message: string }
-  | { kind: "failed"; message: string }
+  | { kind: "failed"; message: string; silent?: number | undefined }
   | { kind: "stopped" };
 
 /** A program that is a LucAstra server, and what it calls its version. */
@@ -27,6 +43,7 @@ export interface Session {
   /** Resolves, with what is known of the reason, once the relay is gone. Never rejects. */
   readonly closed: Promise<string>;
   request(method: string, params: unknown, token?: CancellationToken): Promise<unknown>;
+  notify(method: string, params: unknown): Promise<void>;
   onNotification(method: string, handler: (params: unknown) => void): Disposable;
   onProgress(token: string, handler: (value: unknown) => void): Disposable;
   dispose(): Promise<void>;
@@ -36,8 +53,10 @@ export interface Session {
 export interface Launcher {
   /** Find the server; throws `ServerMissing` when there is none. */
   find(signal: AbortSignal): Promise<Server>;
-  /** Start the relay and initialize; throws when it cannot be reached. */
-  start(server: Server): Promise<Session>;
+  /** Start the relay and initialize; throws when the daemon cannot be reached, and when `signal` is aborted. */
+  start(server: Server, signal: AbortSignal): Promise<Session>;
+  /** The process id of the daemon that owns the store; undefined where none does. */
+  daemon(): Promise<number | undefined>;
 }
 
 /** There is no server; the message says how to get one. */
@@ -50,23 +69,44 @@ export class NotConnected extends Error {
   override readonly name = "NotConnected";
 }
 
+/** The connection ended before the daemon had answered. */
+export class ConnectionLost extends Error {
+  override readonly name = "ConnectionLost";
+
+  constructor() {
+    super("The connection to LucAstra's daemon ended before it had answered; ask again.");
+  }
+}
+
 type Listener = (params: never) => void;
+
+/** What became of one connection. */
+interface Attempt {
+  reason: string;
+  lastedMs: number;
+  silent?: number | undefined;
+}
 
 /** The daemon, as the rest of the extension sees it. */
 export class LucAstra implements Disposable {
   readonly #launcher: Launcher;
+  readonly #version: string;
   readonly #stateChanged = new EventEmitter<State>();
   readonly #listeners = new Map<Notification, Set<Listener>>();
   #state: State = { kind: "stopped" };
   #session: Session | undefined;
   #run: { abort: AbortController; ended: Promise<void> } | undefined;
   #tokens = 0;
+  /** How each request under way is told that its connection has ended. */
+  readonly #underWay = new Set<(reason: Error) => void>();
 
   /** Fires after every change of `state`. */
   readonly onDidChangeState: Event<State> = this.#stateChanged.event;
 
-  constructor(launcher: Launcher) {
+  /** `version` is the extension's own. */
+  constructor(launcher: Launcher, version: string) {
     this.#launcher = launcher;
+    this.#version = version;
   }
 
   get state(): State {
@@ -76,7 +116,8 @@ export class LucAstra implements Disposable {
   /**
    * Ask the daemon; waits while a connection is being made.
    *
-   * Throws `NotConnected` when there is none, and the daemon's own errors, which have `code` and a `message` for users.
+   * Throws `NotConnected` when there is none, `ConnectionLost` when it ends meanwhile, and the daemon's own errors,
+   * which have `code` and a `message` for users.
    */
   async request<M extends Method>(
     method: M,
@@ -84,7 +125,13 @@ export class LucAstra implements Disposable {
     token?: CancellationToken,
   ): Promise<Methods[M]["result"]> {
     const session = await this.#connected(token);
-    return (await session.request(method, params, token)) as Methods[M]["result"];
+    return (await this.#ask(session, method, params, token)) as Methods[M]["result"];
+  }
+
+  /** Tell the daemon something; without a connection nobody is told. */
+  notify<N extends ClientNotification>(method: N, params: ClientNotifications[N]): void {
+    // A message that cannot be written ends the connection, which says so itself.
+    this.#session?.notify(method, params).catch(() => {});
   }
 
   /** As `request`, with what the daemon says on the way: `params` gets the `partialResultToken`. */
@@ -158,12 +205,13 @@ export class LucAstra implements Disposable {
       if (signal.aborted || attempt === "missing") {
         break;
       }
-      failures = attempt.lastedMs > SETTLED_MS ? 1 : failures + 1;
+      const { reason: message, silent, lastedMs } = attempt;
+      failures = lastedMs > SETTLED_MS ? 1 : failures + 1;
       if (failures >= MAX_FAILURES) {
-        this.#enter({ kind: "failed", message: attempt.reason });
+        this.#enter({ kind: "failed", message, silent });
         return;
       }
-      this.#enter({ kind: "reconnecting", message: attempt.reason });
+      this.#enter({ kind: "reconnecting", message, silent });
       await sleep(backoffMs(failures), signal);
     }
     if (signal.aborted) {
@@ -172,42 +220,74 @@ export class LucAstra implements Disposable {
   }
 
   /** Connect, and wait for the end of it. */
-  async #connectOnce(signal: AbortSignal): Promise<"missing" | { reason: string; lastedMs: number }> {
+  async #connectOnce(signal: AbortSignal): Promise<"missing" | Attempt> {
     let session: Session;
     let server: Server;
     try {
       server = await this.#launcher.find(signal);
-      if (signal.aborted) {
-        return { reason: "", lastedMs: 0 };
-      }
-      session = await this.#launcher.start(server);
+      signal.throwIfAborted();
+      session = await this.#launcher.start(server, signal);
     } catch (error) {
-      const message = error instanceof Error ? error.message : String(error);
+      const reason = error instanceof Error ? error.message : String(error);
       if (error instanceof ServerMissing && !signal.aborted) {
-        this.#enter({ kind: "missing", message });
+        this.#enter({ kind: "missing", message: reason });
         return "missing";
       }
-      return { reason: message, lastedMs: 0 };
+      return { reason, lastedMs: 0, silent: signal.aborted ? undefined : await this.#launcher.daemon() };
     }
     const since = performance.now();
-    this.#session = session;
-    const aborted = new Promise<string>((resolve) =>
-      signal.addEventListener("abort", () => resolve(""), { once: true }),
-    );
+    const left = new AbortController();
+    const aborted = new Promise<string>((resolve) => {
+      signal.addEventListener("abort", () => resolve(""), { once: true, signal: left.signal });
+    });
+    const ended = Promise.race([session.closed, aborted]);
+    void ended.then(() => this.#disconnect());
     try {
-      if (!signal.aborted) {
-        for (const method of this.#listeners.keys()) {
-          session.onNotification(method, (params) => this.#notify(method, params));
-        }
-        this.#enter({ kind: "ready", server: server.path, version: server.version });
-        const reason = await Promise.race([session.closed, aborted]);
-        return { reason, lastedMs: performance.now() - since };
-      }
-      return { reason: "", lastedMs: 0 };
+      signal.throwIfAborted();
+      await this.#greet(session, server);
+      return { reason: await ended, lastedMs: performance.now() - since };
+    } catch (error) {
+      return { reason: error instanceof Error ? error.message : String(error), lastedMs: performance.now() - since };
     } finally {
-      this.#session = undefined;
+      left.abort();
+      this.#disconnect();
       await session.dispose();
     }
+  }
+
+  /** Compare versions; the connection is then the one that requests go to, if they are the same. */
+  async #greet(session: Session, server: Server): Promise<void> {
+    const hello = (await this.#ask(session, "lucastra/hello", helloOf(this.#version))) as HelloResult;
+    const mismatch = mismatchOf(hello, this.#version);
+    if (mismatch !== undefined) {
+      this.#enter({ kind: "incompatible", ...mismatch });
+      return;
+    }
+    for (const method of this.#listeners.keys()) {
+      session.onNotification(method, (params) => this.#notify(method, params));
+    }
+    this.#session = session;
+    this.#enter({ kind: "ready", server: server.path, version: server.version });
+  }
+
+  /** The reply; rejects with `ConnectionLost` once the connection has ended, whether or not anybody still answers. */
+  #ask(session: Session, method: string, params: unknown, token?: CancellationToken): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      this.#underWay.add(reject);
+      session
+        .request(method, params, token)
+        .then(resolve, reject)
+        .finally(() => this.#underWay.delete(reject));
+    });
+  }
+
+  /** From now on nothing goes to the connection, and nobody waits for it. */
+  #disconnect(): void {
+    this.#session = undefined;
+    for (const reject of this.#underWay) {
+      reject(new ConnectionLost());
+    }
+    this.#underWay.clear();
   }
 
   async #connected(token?: CancellationToken): Promise<Session> {
@@ -246,7 +326,7 @@ export class LucAstra implements Disposable {
     const name = `lucastra-${this.#tokens}`;
     const subscription = session.onProgress(name, handler);
     try {
-      return (await session.request(method, { ...params, [field]: name }, token)) as Methods[M]["result"];
+      return (await this.#ask(session, method, { ...params, [field]: name }, token)) as Methods[M]["result"];
     } finally {
       subscription.dispose();
     }
@@ -292,6 +372,7 @@ function explain(state: State): string {
   switch (state.kind) {
     case "missing":
     case "failed":
+    case "incompatible":
       return state.message;
     case "stopped":
       return 'LucAstra is stopped; run "LucAstra: Restart Connection".';

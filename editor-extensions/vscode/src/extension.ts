@@ -19,8 +19,9 @@ let lucastra: LucAstra | undefined;
 /** Connect in the background, and register what the window shows. */
 export function activate(context: ExtensionContext): void {
   const log = window.createOutputChannel("LucAstra", { log: true });
-  const completion = new Completion();
-  lucastra = new LucAstra(new RelayLauncher(log, completion.middleware));
+  const completion = new Completion((method, params) => lucastra?.notify(method, params));
+  const { version } = context.extension.packageJSON as { version: string };
+  lucastra = new LucAstra(new RelayLauncher(log, completion.middleware), version);
   const monitor = new StatusMonitor(lucastra, log);
   context.subscriptions.push(
     log,
@@ -34,7 +35,7 @@ export function activate(context: ExtensionContext): void {
     registerSearchTool(lucastra),
     registerMcpServer(lucastra),
   );
-  registerSearch(context, lucastra);
+  registerSearch(context, lucastra, monitor);
   registerChat(context, lucastra);
   void lucastra.restart();
 }

@@ -204,6 +204,52 @@ export interface CompleteResult {
   notices?: string[];
 }
 
+/** An item of `textDocument/inlineCompletion` that the user took; also the argument of its `command`. */
+export interface CompletionAcceptedParams {
+  /** `id` of the item's `command.arguments[0]`. Limits: 1…64 characters. */
+  id: string;
+  /**
+   * Only the beginning was taken, such as one word of it.
+   * @default false
+   */
+  partial?: boolean;
+}
+
+/** What became of the inline completions of one model in one language, since they were first counted. */
+export interface CompletionCount {
+  provider: string;
+  /** As it was asked for; empty where the server decides. */
+  model: string;
+  /** As the editor names it. */
+  language: string;
+  /**
+   * Sent to an editor. Each of the following counts a completion once, however often it is reported.
+   * @default 0
+   */
+  offered?: number;
+  /**
+   * Reported as shown or as accepted; a client without an extension reports only what was accepted.
+   * @default 0
+   */
+  shown?: number;
+  /**
+   * Accepted whole.
+   * @default 0
+   */
+  accepted?: number;
+  /**
+   * Accepted in part, whether or not the rest was accepted later.
+   * @default 0
+   */
+  partiallyAccepted?: number;
+}
+
+/** An item of `textDocument/inlineCompletion` that the user was shown. */
+export interface CompletionShownParams {
+  /** `id` of the item's `command.arguments[0]`. Limits: 1…64 characters. */
+  id: string;
+}
+
 export interface ConfigParams {
   /**
    * A folder whose workspace config is layered in.
@@ -904,6 +950,11 @@ export interface StatusResult {
   provider?: string | null;
   /** @default [] */
   workspaces?: WorkspaceStatus[];
+  /**
+   * The last counted first. Kept on this machine only, without any text.
+   * @default []
+   */
+  completions?: CompletionCount[];
   /** @default [] */
   problems?: string[];
 }
@@ -1244,3 +1295,12 @@ export interface Notifications {
   "lucastra/conversationChanged": ConversationChangedParams;
 }
 export type Notification = keyof Notifications;
+
+/** Every notification that the daemon takes, and its params. */
+export interface ClientNotifications {
+  /** An inline completion was shown to the user. */
+  "lucastra/completion/didShow": CompletionShownParams;
+  /** An inline completion was accepted; in place of the item's `command`, or beside it. */
+  "lucastra/completion/accepted": CompletionAcceptedParams;
+}
+export type ClientNotification = keyof ClientNotifications;

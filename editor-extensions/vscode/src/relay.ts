@@ -13,19 +13,22 @@ import {
   LanguageClient,
   type LanguageClientOptions,
   type Middleware,
-  ProgressType,
   RevealOutputChannelOn,
   type StaticFeature,
 } from "vscode-languageclient/node";
 import type { Launcher, Server, Session } from "./daemon";
+import { daemonOf } from "./daemon_process";
 import { findServer } from "./server";
+import { sessionOn } from "./session";
 import { serverEnvironment, surroundings } from "./surroundings";
 
 const STDERR_LINES = 3;
 
+/** A daemon that has not answered a goodbye by then does not answer; less than the client itself would wait. */
+const GOODBYE_MS = 1_500;
+
 /** The daemon offers these to editors without an extension; this one has commands and menus of its own, of the same names. */
 const LEFT_OUT: readonly string[] = [ExecuteCommandRequest.method, CodeActionRequest.method];
-const PROGRESS = new ProgressType<unknown>();
 
 class Client extends LanguageClient {
   // biome-ignore lint/suspicious/noExplicitAny: the base class's own type
@@ -52,7 +55,11 @@ export class RelayLauncher implements Launcher {
     return server;
   }
 
-  async start(server: Server): Promise<Session> {
+  daemon(): Promise<number | undefined> {
+    return daemonOf(serverEnvironment());
+  }
+
+  async start(server: Server, signal: AbortSignal): Promise<Session> {
     const relay = spawn(server.path, ["--stdio"], { env: serverEnvironment(), cwd: homedir(), stdio: "pipe" });
     const said = lastLines(relay);
     // Not `exit`: what the relay wrote last would still be on its way.
@@ -60,6 +67,7 @@ export class RelayLauncher implements Launcher {
       () => said() || "the connection to the daemon was lost",
       (error: Error) => error.message,
     );
+    const starting = new AbortController();
     const client = new Client("lucastra", "LucAstra", async () => relay, this.#options());
     try {
       await Promise.race([
@@ -67,20 +75,17 @@ export class RelayLauncher implements Launcher {
         closed.then((reason) => {
           throw new Error(reason);
         }),
+        once(signal, "abort", { signal: starting.signal }).then(() => {
+          throw new Error("it was given up");
+        }),
       ]);
     } catch (error) {
       await end(client, relay, closed);
       throw said() === "" ? error : new Error(said());
+    } finally {
+      starting.abort();
     }
-    return {
-      closed,
-      // An undefined token would be taken for a second parameter, and both be sent as a list.
-      request: (method, params, token) =>
-        token === undefined ? client.sendRequest(method, params) : client.sendRequest(method, params, token),
-      onNotification: (method, handler) => client.onNotification(method, handler),
-      onProgress: (token, handler) => client.onProgress(PROGRESS, token, handler),
-      dispose: () => end(client, relay, closed),
-    };
+    return sessionOn(client, closed, () => end(client, relay, closed));
   }
 
   #options(): LanguageClientOptions {
@@ -102,13 +107,14 @@ export class RelayLauncher implements Launcher {
 
 /** Say goodbye where somebody still listens; the relay is gone when this resolves. */
 async function end(client: LanguageClient, relay: ChildProcess, closed: Promise<string>): Promise<void> {
+  // While the client still says goodbye: it then ends the editor's own requests too, which it else forgets.
+  const killing = setTimeout(() => relay.kill("SIGKILL"), GOODBYE_MS);
   try {
     await client.dispose();
   } catch {
     // The relay went first, and with it whoever could answer `shutdown`.
   }
   relay.stdin?.end();
-  const killing = setTimeout(() => relay.kill("SIGKILL"), 3_000);
   await closed;
   clearTimeout(killing);
 }

@@ -7,9 +7,7 @@ import { access, constants } from "node:fs/promises";
 import { homedir } from "node:os";
 import { delimiter, dirname, isAbsolute, join } from "node:path";
 import { type Server, ServerMissing } from "./daemon";
-
-/** What works in a clone of LucAstra. */
-export const INSTALL_COMMAND = 'pipx install ".[mcp]"';
+import { INSTALL_COMMAND } from "./versions";
 
 /** Loading Python takes a second on a slow disk, and many on a machine that swaps; longer than this, it hangs. */
 const VERSION_TIMEOUT_MS = 30_000;

@@ -14,14 +14,22 @@ const HIT: Hit = {
 };
 
 test("a model reads where each passage is, with 1-based lines", () => {
-  expect(asText({ hits: [HIT] })).toBe("shop/retry.py:4-5 (retry)\n```python\ndef retry():\n    pass\n```");
+  expect(asText({ hits: [HIT] }, ["/src/shop"])).toBe(
+    "shop/retry.py:4-5 (retry)\n```python\ndef retry():\n    pass\n```",
+  );
 });
 
 test("a passage that holds a fence does not end its own", () => {
-  const text = asText({ hits: [{ ...HIT, content: "````\ncode\n````\n" }] });
+  const text = asText({ hits: [{ ...HIT, content: "````\ncode\n````\n" }] }, []);
   expect(text.split("\n")[1]).toBe("`````python");
 });
 
 test("nothing found is said, with the daemon's notices", () => {
-  expect(asText({ notices: ["2 files wait to be indexed"] })).toBe("Nothing was found.\n\n2 files wait to be indexed");
+  expect(asText({ notices: ["2 files wait to be indexed"] }, [])).toBe(
+    "Nothing was found.\n\n2 files wait to be indexed",
+  );
+});
+
+test("of several folders, a passage's own is named", () => {
+  expect(asText({ hits: [HIT] }, ["/src/shop", "/src/garden"])).toMatch(/^shop\/shop\/retry\.py:4-5/);
 });

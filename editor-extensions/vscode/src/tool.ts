@@ -11,6 +11,7 @@ import {
 import type { LucAstra } from "./daemon";
 import type { Hit, SearchParams, SearchResult } from "./protocol";
 import { folderPaths } from "./surroundings";
+import { placeName } from "./webview/roots";
 
 /** What a model says; package.json has it as a JSON Schema. */
 type SearchInput = Pick<SearchParams, "query" | "mode" | "limit" | "paths" | "languages">;
@@ -27,21 +28,21 @@ export function registerSearchTool(lucastra: LucAstra): Disposable {
       }
       const params = { ...input, workspaces };
       const result = await lucastra.request("lucastra/search", params, token);
-      return new LanguageModelToolResult([new LanguageModelTextPart(asText(result))]);
+      return new LanguageModelToolResult([new LanguageModelTextPart(asText(result, workspaces))]);
     },
   });
 }
 
-/** Passages with their places, as a model reads them. */
-export function asText(result: SearchResult): string {
+/** Passages with their places, as a model reads them; `folders` are those of the window. */
+export function asText(result: SearchResult, folders: readonly string[]): string {
   const hits = result.hits ?? [];
-  const passages = hits.length === 0 ? ["Nothing was found."] : hits.map(passage);
+  const passages = hits.length === 0 ? ["Nothing was found."] : hits.map((hit) => passage(hit, folders));
   return [...passages, ...(result.notices ?? [])].join("\n\n");
 }
 
-function passage(hit: Hit): string {
+function passage(hit: Hit, folders: readonly string[]): string {
   // `end` is exclusive and at the beginning of a line.
-  const place = `${hit.path}:${hit.range.start.line + 1}-${hit.range.end.line}`;
+  const place = `${placeName(hit, folders)}:${hit.range.start.line + 1}-${hit.range.end.line}`;
   const fence = "`".repeat(Math.max(3, longestRun(hit.content) + 1));
   return `${place}${hit.symbol ? ` (${hit.symbol})` : ""}\n${fence}${hit.language}\n${hit.content.trimEnd()}\n${fence}`;
 }

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from model_server import ModelServer, model_server
-from nvim_home import Home
+from nvim_home import Home, environment_of
 from nvim_session import Editor
 from shop import SHOP
 
@@ -28,9 +28,7 @@ def home() -> Iterator[Home]:
     # Not tmp_path: the kernel takes socket paths of at most 107 bytes.
     with tempfile.TemporaryDirectory(prefix="nv-", dir="/tmp", ignore_cleanup_errors=True) as folder:
         root = Path(folder).resolve()
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("XDG_", "LUCASTRA_", "NVIM"))}
-        programs = str(Path(sys.executable).parent)
-        user = Home(root, kept | {"HOME": str(root), "PATH": f"{programs}{os.pathsep}{kept['PATH']}"})
+        user = Home(root, environment_of(root))
         yield user
         stop = [sys.executable, "-P", "-m", "lucastrad", "stop"]
         with suppress(subprocess.TimeoutExpired):

@@ -1,8 +1,17 @@
 """A user of the tests' own: a home folder, and the environment of the programs in it."""
 
 import json
+import os
+import sys
 from dataclasses import dataclass
 from pathlib import Path
+
+
+def environment_of(folder: Path) -> dict[str, str]:
+    """The environment of programs whose home is `folder`: nothing of this user's own, and `lucastrad` on the PATH."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("XDG_", "LUCASTRA_", "NVIM"))}
+    programs = str(Path(sys.executable).parent)
+    return kept | {"HOME": str(folder), "PATH": f"{programs}{os.pathsep}{kept['PATH']}"}
 
 
 @dataclass(frozen=True)

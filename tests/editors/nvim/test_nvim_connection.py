@@ -6,11 +6,19 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from lucastra_protocol.version import PROTOCOL_VERSION
 from model_server import ModelServer
 from nvim_home import Home
 from nvim_session import Editor
+from other_version import COMPLETION, RELEASE, install
 
 pytestmark = pytest.mark.slow
+
+SHOWN = """
+local space = vim.api.nvim_get_namespaces()["lucastra.ghost"]
+local marks = vim.api.nvim_buf_get_extmarks(0, space, 0, -1, { details = true })
+return marks[1] and marks[1][4].virt_text[1][1]
+"""
 
 
 def relays_of(pid: int) -> list[int]:
@@ -53,6 +61,55 @@ def test_a_restart_with_a_bang_starts_another_daemon(editor: Editor, home: Home)
     editor.until_told("connected to the daemon again")
     assert home.daemon_pid not in {None, before}
     assert not [told for told in editor.messages if "lost" in told]
+
+
+def test_a_restart_ends_the_requests_to_a_daemon_that_hangs_and_offers_to_end_its_process(
+    editor: Editor, home: Home
+) -> None:
+    hung, (relay,) = home.daemon_pid, relays_of(editor.pid)
+    assert hung is not None
+    os.kill(hung, signal.SIGSTOP)
+    editor.command("Lucastra search backoff")
+    editor.command("Lucastra restart")
+    editor.until_told("restarted before the daemon had answered")
+    editor.until_gone(lambda: not is_alive(relay))
+    editor.until_told("connected to the daemon again")
+    assert editor.lua("return _G.offered[1]") == f"end process {hung}, and start another"
+    assert home.daemon_pid not in {None, hung}
+    assert len(relays_of(editor.pid)) == 1
+
+
+def test_a_daemon_that_hangs_from_the_beginning_is_named_and_ended_when_the_user_wants(
+    start: Callable[..., Editor], home: Home
+) -> None:
+    first = start()
+    first.command("edit shop/retry.py")
+    first.connected()
+    first.close()
+    hung = home.daemon_pid
+    assert hung is not None
+    os.kill(hung, signal.SIGSTOP)
+    editor = start()
+    editor.command("edit shop/retry.py")
+    assert f"process {hung}, which `:Lucastra! restart` ends" in editor.until_told("cannot reach the daemon")
+    editor.command("Lucastra! restart")
+    editor.until_told("connected to the daemon again")
+    assert home.daemon_pid not in {None, hung}
+
+
+def test_an_older_server_asks_for_a_newer_one_and_still_completes(start: Callable[..., Editor], tmp_path: Path) -> None:
+    program = install(tmp_path, PROTOCOL_VERSION - 1)
+    editor = start(lua=f"vim.g.lucastra = {{ cmd = {{ '{program}', '--stdio' }} }}")
+    editor.command("edit shop/plain.py")
+    told = editor.until_told("is too old")
+    assert RELEASE in told
+    assert "`:Lucastra restart`" in told
+    assert editor.lua("return require('lucastra').statusline()") == "LucAstra: update needed"
+    editor.keys("itotal = ")
+    editor.until(lambda: editor.lua(SHOWN) == COMPLETION)
+    editor.keys("<Esc>")
+    editor.command("Lucastra search backoff")
+    editor.until(lambda: len([one for one in editor.messages if "is too old" in one]) == 2)
 
 
 def test_the_relay_goes_with_a_killed_editor(editor: Editor) -> None:

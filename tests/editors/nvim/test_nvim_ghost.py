@@ -29,6 +29,16 @@ def ghost(editor: Editor) -> Any:
     return editor.lua(SHOWN)
 
 
+def counts(editor: Editor, language: str, names: list[str]) -> dict[str, int]:
+    """What the daemon has counted of a language."""
+    status = editor.lua("""
+        local client = vim.lsp.get_clients({ name = "lucastra" })[1]
+        return client:request_sync("lucastra/status", vim.empty_dict(), 30000).result
+    """)
+    found = [one for one in status.get("completions", []) if one["language"] == language]
+    return {name: found[0][name] for name in names if found and name in found[0]}
+
+
 @pytest.fixture
 def typing(editor: Editor, model: ModelServer) -> Editor:
     """A new file, and the mappings of a user."""
@@ -72,6 +82,20 @@ def test_words_are_accepted_one_by_one(typing: Editor, model: ModelServer) -> No
     typing.until(lambda: ghost(typing) == " + second")
     typing.keys("<C-l><C-l>")
     typing.until(lambda: typing.line() == "total = first + second")
+
+
+def test_the_daemon_counts_what_is_shown_and_what_is_taken(typing: Editor, model: ModelServer) -> None:
+    typing.command("edit! shop/new.rb")  # of a language that no other test writes
+    typing.until(lambda: typing.lua("return #vim.lsp.get_clients({ bufnr = 0, name = 'lucastra' })") == 1)
+    model.fill = "one + two"
+    typing.keys("itotal = ")
+    typing.until(lambda: ghost(typing) == "one + two")
+    typing.keys("<C-l>")
+    typing.until(lambda: ghost(typing) == " + two")
+    typing.keys("<Tab>")
+    typing.until(lambda: typing.line() == "total = one + two")
+    count = {"shown": 1, "partiallyAccepted": 1, "accepted": 1}
+    typing.until(lambda: counts(typing, "ruby", list(count)) == count)
 
 
 def test_several_lines_are_drawn_and_written(typing: Editor, model: ModelServer) -> None:

@@ -6,6 +6,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from lucastra_protocol.version import __version__
 from nvim_session import PLUGIN, binary
 
 pytestmark = pytest.mark.slow
@@ -24,6 +25,12 @@ def test_the_specs_hold(tmp_path: Path) -> None:
         pytest.fail("busted is missing: apt-get install lua-busted")
     homes = {name: str(tmp_path) for name in ("HOME", "XDG_STATE_HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME")}
     assert " 0 failures / 0 errors" in run(binary(), "--clean", "--headless", "-l", "spec/run.lua", environment=homes)
+
+
+def test_the_plugin_is_of_this_release() -> None:
+    say = "lua io.stdout:write(require('lucastra.version').PLUGIN)"
+    said = run(binary(), "--clean", "--headless", "--cmd", f"set rtp^={PLUGIN}", "-c", say, "-c", "qall!")
+    assert said == __version__
 
 
 def test_luacheck_finds_nothing() -> None:

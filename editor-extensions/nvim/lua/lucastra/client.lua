@@ -3,8 +3,10 @@
 --- Invariant: every request is called back exactly once, unless it was cancelled, also when the daemon is killed.
 --- Neovim itself forgets the requests of a client that has gone.
 local config = require("lucastra.config")
+local daemon = require("lucastra.daemon")
 local message = require("lucastra.message")
 local protocol = require("lucastra.protocol")
+local version = require("lucastra.version")
 
 local M = {}
 
@@ -16,9 +18,16 @@ M.INSTALL = "install it with `pipx install .` in a clone of LucAstra, or set `cm
 
 ---@alias lucastra.Callback fun(problem?: { code: integer, message: string }, result?: any)
 
----@type "stopped"|"missing"|"starting"|"ready"|"reconnecting"
-local phase = "stopped"
+--- A daemon that has not answered a goodbye by then is left without; one that is to stop may have more to do.
+local GOODBYE_MS, STOP_MS = 1500, 5000
+--- One that is not connected again by then does not answer.
+local CONNECT_MS = 5000
+
+---@alias lucastra.Phase "stopped"|"missing"|"starting"|"ready"|"incompatible"|"reconnecting"
+
+local phase = "stopped" ---@type lucastra.Phase
 local client ---@type vim.lsp.Client?
+local mismatch ---@type string? Why the daemon cannot be asked, although it is connected.
 local folders = {} ---@type string[]
 local waiting = {} ---@type fun(client?: vim.lsp.Client, problem?: string)[]
 local pending = {} ---@type table<integer, lucastra.Callback>
@@ -30,7 +39,7 @@ local told_of_loss = false
 local restarting = false
 local last_problem ---@type string?
 
----@return "stopped"|"missing"|"starting"|"ready"|"reconnecting"
+---@return lucastra.Phase
 function M.phase()
   return phase
 end
@@ -40,7 +49,7 @@ function M.current()
   return client
 end
 
----@param new "stopped"|"missing"|"starting"|"ready"|"reconnecting"
+---@param new lucastra.Phase
 local function enter(new)
   phase = new
   vim.schedule(function()
@@ -99,21 +108,42 @@ local function adopt(root)
   end
 end
 
+--- The daemon can be asked from now on.
+---@param made vim.lsp.Client
+local function be_ready(made)
+  local lost = told_of_loss
+  tries, told_of_loss, last_problem = 0, false, nil
+  enter("ready")
+  if lost then
+    message.info("connected to the daemon again")
+  end
+  serve_waiting(made)
+end
+
+--- Compare versions before anything else is asked; what is standard LSP goes on meanwhile, and whatever they are.
 ---@param made vim.lsp.Client
 local function on_init(made)
-  local lost = told_of_loss
-  client, tries, told_of_loss, last_problem = made, 0, false, nil
+  client, mismatch = made, nil
   local first = (made.workspace_folders or {})[1]
   local known = folders
   folders = first and { first.name } or {}
   for _, root in ipairs(known) do
     adopt(root)
   end
-  enter("ready")
-  if lost then
-    message.info("connected to the daemon again")
-  end
-  serve_waiting(made)
+  made:request(protocol.methods.hello, version.hello(), function(problem, hello)
+    if client ~= made then
+      return
+    end
+    mismatch = problem and problem.message or version.mismatch(hello)
+    if not mismatch then
+      be_ready(made)
+      return
+    end
+    tries, told_of_loss = 0, false
+    enter("incompatible")
+    message.error(mismatch)
+    serve_waiting(nil, mismatch)
+  end)
 end
 
 local function stop_timer()
@@ -154,20 +184,6 @@ local function retry_later()
   timer:start(delay, 0, vim.schedule_wrap(start))
 end
 
---- Why the relay leaves at once: what it says when it is started by hand.
----@param callback fun(reason: string)
-local function ask_reason(callback)
-  local settings = config.get()
-  local done = vim.schedule_wrap(function(outcome)
-    local said = vim.trim(outcome.stderr or ""):gsub("^lucastrad: ", "")
-    callback(said ~= "" and said or ("`%s` left with status %d"):format(table.concat(settings.cmd, " "), outcome.code))
-  end)
-  local ok, problem = pcall(vim.system, settings.cmd, { stdin = "", env = settings.env, text = true }, done)
-  if not ok then
-    callback(tostring(problem))
-  end
-end
-
 ---@param problem string
 local function fail_pending(problem)
   local failed = pending
@@ -175,6 +191,39 @@ local function fail_pending(problem)
   for _, callback in pairs(failed) do
     callback({ code = protocol.errors.DAEMON_UNREACHABLE, message = problem })
   end
+end
+
+--- Ask whether a daemon that runs and does not answer is to be ended.
+---@param pid integer
+local function offer_to_end(pid)
+  local choices = { ("end process %d, and start another"):format(pid), "wait for it" }
+  local prompt = ("LucAstra's daemon, process %d, does not answer; ending it loses nothing that is indexed"):format(pid)
+  vim.ui.select(choices, { prompt = prompt, kind = "lucastra.daemon" }, function(_, index)
+    if index ~= 1 then
+      return
+    elseif phase == "ready" then
+      message.info("the daemon answers again, and was left alone")
+      return
+    end
+    daemon.finish(pid, function()
+      if phase ~= "ready" then
+        start()
+      end
+    end)
+  end)
+end
+
+--- The relay could not reach the daemon: tell why, once, and who stands in the way.
+local function tell_unreached()
+  daemon.ask_reason(function(reason)
+    if reason ~= last_problem then
+      last_problem = reason
+      local pid = daemon.process()
+      local cure = pid and ("; it is process %d, which `:Lucastra! restart` ends"):format(pid) or ""
+      message.error("cannot reach the daemon: " .. reason .. cure)
+    end
+    serve_waiting(nil, reason)
+  end)
 end
 
 --- The relay has left: with 0 because it was told to, else because the daemon did or was never reached.
@@ -186,7 +235,7 @@ local function on_exit(rpc, code, signal)
   if vim.v.exiting ~= vim.NIL or (client and client.rpc ~= rpc) then
     return
   end
-  client = nil
+  client, mismatch = nil, nil
   fail_pending("the connection to the daemon was lost; ask again once it is back")
   if restarting then
     restarting = false
@@ -202,13 +251,7 @@ local function on_exit(rpc, code, signal)
     retry_later()
   else
     told_of_loss = true
-    ask_reason(function(reason)
-      if reason ~= last_problem then
-        last_problem = reason
-        message.error("cannot reach the daemon: " .. reason)
-      end
-      serve_waiting(nil, reason)
-    end)
+    tell_unreached()
     retry_later()
   end
 end
@@ -283,12 +326,17 @@ function M.ready(fn, root)
   if root then
     adopt(root)
   end
-  if client and not client:is_stopped() then
+  if mismatch then
+    fn(nil, mismatch)
+    return
+  elseif phase == "ready" and client and not client:is_stopped() then
     fn(client)
     return
   end
   waiting[#waiting + 1] = fn
-  start()
+  if not client then
+    start()
+  end
 end
 
 ---@class lucastra.RequestOptions
@@ -390,27 +438,66 @@ function M.index(root, callback)
   return M.request(protocol.methods.index, params, callback)
 end
 
---- Connect anew; with `daemon`, let the daemon itself stop first, whose other clients then reconnect too.
----@param daemon boolean
-function M.restart(daemon)
-  told_of_loss, tries = true, 0
-  if not client then
-    start()
-    return
+--- Tell the daemon something; without a connection nobody is told.
+---@param method string One of `protocol.client_notifications`.
+---@param params table
+function M.notify(method, params)
+  if phase == "ready" and client then
+    client:notify(method, params)
   end
-  restarting = true
-  enter("reconnecting")
-  if not daemon then
-    client:stop()
-    return
-  end
-  M.request(protocol.methods.stop, nil, function(problem)
-    if problem and client then -- without a client it is the connection that ended, as it should
+end
+
+--- Let the daemon stop, with whose end the connection ends too.
+---@param leaving vim.lsp.Client
+---@param answered fun()
+local function ask_to_stop(leaving, answered)
+  leaving:request(protocol.methods.stop, nil, function(problem)
+    answered()
+    if problem and client == leaving then
       restarting = false
       enter("ready")
       message.error(problem)
     end
   end)
+end
+
+--- Connect anew; with `stop_daemon`, let the daemon itself stop first, whose other clients then reconnect too.
+--- Requests under way end at once. The user is asked whether a daemon that does not answer is to be ended.
+---@param stop_daemon boolean
+function M.restart(stop_daemon)
+  told_of_loss, tries = true, 0
+  fail_pending("the connection was restarted before the daemon had answered; ask again")
+  local leaving = client
+  if not leaving then
+    local pid = stop_daemon and daemon.process()
+    if pid then
+      offer_to_end(pid)
+    end
+    start()
+    return
+  end
+  restarting = true
+  enter("reconnecting")
+  local answered = false
+  if stop_daemon then
+    ask_to_stop(leaving, function()
+      answered = true
+    end)
+  else
+    leaving:stop()
+  end
+  vim.defer_fn(function()
+    if client ~= leaving or answered then
+      return
+    end
+    leaving.rpc.terminate()
+    vim.defer_fn(function()
+      local pid = phase ~= "ready" and daemon.process()
+      if pid then
+        offer_to_end(pid)
+      end
+    end, CONNECT_MS)
+  end, stop_daemon and STOP_MS or GOODBYE_MS)
 end
 
 return M

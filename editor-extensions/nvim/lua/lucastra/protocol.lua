@@ -62,6 +62,25 @@
 ---@field usage? lucastra.TokenUsage Default: `{}`.
 ---@field notices? string[] Default: `[]`.
 
+--- An item of `textDocument/inlineCompletion` that the user took; also the argument of its `command`.
+---@class lucastra.CompletionAcceptedParams
+---@field id string `id` of the item's `command.arguments[0]`. Limits: 1…64 characters.
+---@field partial? boolean Only the beginning was taken, such as one word of it. Default: `false`.
+
+--- What became of the inline completions of one model in one language, since they were first counted.
+---@class lucastra.CompletionCount
+---@field provider string
+---@field model string As it was asked for; empty where the server decides.
+---@field language string As the editor names it.
+---@field offered? integer Sent to an editor. Each of the following counts a completion once, however often it is reported. Default: `0`.
+---@field shown? integer Reported as shown or as accepted; a client without an extension reports only what was accepted. Default: `0`.
+---@field accepted? integer Accepted whole. Default: `0`.
+---@field partiallyAccepted? integer Accepted in part, whether or not the rest was accepted later. Default: `0`.
+
+--- An item of `textDocument/inlineCompletion` that the user was shown.
+---@class lucastra.CompletionShownParams
+---@field id string `id` of the item's `command.arguments[0]`. Limits: 1…64 characters.
+
 ---@class lucastra.ConfigParams
 ---@field path? string A folder whose workspace config is layered in.
 
@@ -394,6 +413,7 @@
 ---@field embeddings lucastra.ModelStatus
 ---@field provider? string The language-model provider that answers `ask`; null when none is configured.
 ---@field workspaces? lucastra.WorkspaceStatus[] Default: `[]`.
+---@field completions? lucastra.CompletionCount[] The last counted first. Kept on this machine only, without any text. Default: `[]`.
 ---@field problems? string[] Default: `[]`.
 
 --- Tokens that a request took; null where the provider does not say.
@@ -553,6 +573,14 @@ M.methods = {
 M.notifications = {
   --- News of a conversation that the session follows. Params: `lucastra.ConversationChangedParams`.
   conversation_changed = "lucastra/conversationChanged",
+}
+
+--- Names of the notifications that the daemon takes.
+M.client_notifications = {
+  --- An inline completion was shown to the user. Params: `lucastra.CompletionShownParams`.
+  completion_did_show = "lucastra/completion/didShow",
+  --- An inline completion was accepted; in place of the item's `command`, or beside it. Params: `lucastra.CompletionAcceptedParams`.
+  completion_accepted = "lucastra/completion/accepted",
 }
 
 --- Codes that a reply's `error.code` may hold.

@@ -1,5 +1,6 @@
 --- `:Lucastra status` and `:Lucastra doctor`: what the daemon says of itself, in a window that `q` closes.
 local client = require("lucastra.client")
+local daemon = require("lucastra.daemon")
 local message = require("lucastra.message")
 local protocol = require("lucastra.protocol")
 
@@ -155,7 +156,7 @@ function M.log()
   end
   client.request(protocol.methods.status, nil, function(problem, result)
     -- The log is wanted most when no daemon answers: then it is where the environment says.
-    open(problem and vim.fs.normalize(vim.env.LUCASTRA_HOME or "~/.lucastra") or result.home)
+    open(problem and daemon.home() or result.home)
   end)
 end
 

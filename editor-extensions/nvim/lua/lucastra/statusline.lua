@@ -3,7 +3,13 @@ local client = require("lucastra.client")
 
 local M = {}
 
-local PHASES = { stopped = "off", missing = "not installed", starting = "starting", reconnecting = "reconnecting" }
+local PHASES = {
+  stopped = "off",
+  missing = "not installed",
+  incompatible = "update needed",
+  starting = "starting",
+  reconnecting = "reconnecting",
+}
 
 local under_way = {} ---@type table<string|integer, { title: string, percentage?: integer }>
 

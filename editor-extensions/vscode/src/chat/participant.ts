@@ -21,6 +21,7 @@ import { ErrorCode, type Hit, type PassagesEvent, type SendResult } from "../pro
 import { folderPaths } from "../surroundings";
 import { codeOf, failureOf, isCancellation } from "../webview/failure";
 import { lineLabel, wholeLines } from "../webview/lines";
+import { placeName } from "../webview/roots";
 import { type Attachment, LONGEST_ATTACHMENT, withAttachments } from "./attachments";
 import { CitationCutter, type Part } from "./citations";
 import { choiceOf, VENDOR } from "./models";
@@ -93,7 +94,7 @@ async function searchFor(
     stream.markdown(hits.length === 0 ? "Nothing found." : `${hits.length} passages:\n\n`);
     for (const hit of hits) {
       stream.markdown("- ");
-      stream.anchor(locationOf(hit), `${hit.path}:${lineLabel(hit.range)}`);
+      stream.anchor(locationOf(hit), labelOf(hit));
       stream.markdown("\n");
     }
     tell(stream, notices);
@@ -128,7 +129,7 @@ class AnswerWriter {
       // No model answered: the passages are the answer.
       for (const { number, hit } of citations) {
         this.stream.markdown(`${number}. `);
-        this.stream.anchor(locationOf(hit), `${hit.path}:${lineLabel(hit.range)}`);
+        this.stream.anchor(locationOf(hit), labelOf(hit));
         this.stream.markdown("\n");
       }
     }
@@ -206,6 +207,10 @@ async function openText(uri: Uri): Promise<TextDocument | undefined> {
   } catch {
     return undefined;
   }
+}
+
+function labelOf(hit: Hit): string {
+  return `${placeName(hit, folderPaths())}:${lineLabel(hit.range)}`;
 }
 
 function locationOf({ uri, range }: Hit): Location {

@@ -208,6 +208,64 @@ describe("a conversation", () => {
     expect(session.state).toMatchObject({ conversation: null, turns: [] });
   });
 
+  it("that is left while an answer is written in it stops that answer at once, also where the next cannot be read", async () => {
+    const { daemon, session, ending } = await asked();
+    daemon.emit({ kind: "delta", text: "It" });
+    daemon.answers["lucastra/conversation/history"] = coded("the disk cannot be read", -33003);
+    const opening = session.open("c2");
+    expect(session.state.turns).toMatchObject([{ answer: "It", phase: "partial", failure: { message: STOPPED } }]);
+    daemon.emit({ kind: "delta", text: " runs" });
+    await Promise.all([opening, ending]);
+    expect(session.state.turns).toMatchObject([{ answer: "It", phase: "partial" }]);
+    expect(session.state.failure?.message).toBe("The disk cannot be read");
+  });
+
+  it("that is being opened gets the question that is asked meanwhile, and the one before it nothing", async () => {
+    const { daemon, session, ending } = await asked();
+    daemon.answers["lucastra/conversation/history"] = { conversation: { ...CONVERSATION, id: "c2" }, turns: [turn(1)] };
+    void session.open("c2");
+    void session.ask("and here?");
+    await ending;
+    await settled();
+    expect(daemon.sent()).toMatchObject([
+      { conversation: "c1", text: "why?" },
+      { conversation: "c2", text: "and here?" },
+    ]);
+    expect(session.state.turns.map((one) => one.question)).toEqual(["why?", "and here?"]);
+    daemon.emit({ kind: "delta", text: "Here." });
+    expect(session.state.turns[1]).toMatchObject({ answer: "Here.", phase: "writing" });
+  });
+
+  it("that was begun for a question, and left before it was asked, is not kept", async () => {
+    const { daemon, session } = chat();
+    const ending = session.ask("why?");
+    session.clear();
+    await ending;
+    expect(daemon.requests.map(([method]) => method)).toEqual([
+      "lucastra/conversation/start",
+      "lucastra/conversation/delete",
+    ]);
+  });
+
+  it("is the only one that is followed, however many were opened before it", async () => {
+    const { daemon, session } = chat();
+    for (let count = 0; count < 300; count++) {
+      const conversation = { ...CONVERSATION, id: `c${count}` };
+      daemon.answers["lucastra/conversation/history"] = { conversation, turns: [] };
+      await session.open(conversation.id);
+    }
+    const followed = new Set<unknown>();
+    for (const [method, params] of daemon.requests) {
+      if (method.endsWith("follow") && params["follow"] === false) {
+        followed.delete(params["conversation"]);
+      } else if (method.endsWith("follow")) {
+        followed.add(params["conversation"]);
+        expect(followed.size).toBe(1);
+      }
+    }
+    expect([...followed]).toEqual(["c299"]);
+  });
+
   it("that is gone gives way to a new one", async () => {
     const { daemon, session } = chat();
     daemon.answers["lucastra/conversation/history"] = coded("there is no such conversation", -33010);

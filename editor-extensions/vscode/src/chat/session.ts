@@ -9,7 +9,7 @@ import {
   type Source,
   type Turn,
 } from "../protocol";
-import { codeOf, failureOf, isCancellation, partialTextOf } from "../webview/failure";
+import { codeOf, type Failure, failureOf, isCancellation, partialTextOf } from "../webview/failure";
 import { Replica } from "../webview/replica";
 import { type Attachment, withAttachments } from "./attachments";
 import { type ChatAction, type ChatState, emptyChat, isAnswering, lastNumber, reduceChat } from "./state";
@@ -33,7 +33,10 @@ export const STOPPED = "Stopped. What had arrived is above.";
 
 export class ChatSession {
   readonly replica: Replica<ChatState, ChatAction>;
-  private answering: AbortController | undefined;
+  private answering: { controller: AbortController; key: number } | undefined;
+  private opening: Promise<void> | undefined;
+  /** The conversation whose news the daemon tells: the open one alone, as it tells those of so many only. */
+  private followed: string | undefined;
   private keys = 0;
   /** Rises when another conversation is opened; what comes for an older one is dropped. */
   private epoch = 0;
@@ -49,8 +52,14 @@ export class ChatSession {
     return this.replica.state;
   }
 
-  /** Ask, with what is attached; returns when the answer has ended. While one is being written, nothing is asked. */
+  /**
+   * Ask, with what is attached, in the conversation that is open or is being opened; returns when the answer has ended.
+   * While one is being written, nothing is asked.
+   */
   async ask(text: string): Promise<void> {
+    if (this.opening !== undefined) {
+      await this.opening;
+    }
     const question = withAttachments(text, this.state.attachments);
     if (text.trim() !== "" && !isAnswering(this.state)) {
       await this.send(question);
@@ -59,6 +68,9 @@ export class ChatSession {
 
   /** Ask a turn's question again, as a new turn; what had arrived before stays. */
   async retry(key: number): Promise<void> {
+    if (this.opening !== undefined) {
+      await this.opening;
+    }
     const turn = this.state.turns.find((one) => one.key === key);
     if (turn !== undefined && !isAnswering(this.state)) {
       await this.send(turn.question);
@@ -67,24 +79,35 @@ export class ChatSession {
 
   /** Cancel the answer that is being written; the daemon closes its connection to the model. */
   stop(): void {
-    this.answering?.abort();
+    this.answering?.controller.abort();
   }
 
-  /** Begin a new conversation; the daemon learns of it with its first question. */
+  /** Begin a new conversation; the daemon learns of it with its first question. An answer under way is stopped. */
   clear(): void {
     this.leave();
+    void this.follow(undefined);
     this.show(null, []);
   }
 
-  /** Open a conversation of the daemon. */
+  /** Open a conversation of the daemon. An answer under way is stopped. */
   async open(id: string): Promise<void> {
-    const epoch = this.leave();
+    const opening = this.read(id, this.leave());
+    this.opening = opening;
+    await opening;
+    if (this.opening === opening) {
+      this.opening = undefined;
+    }
+  }
+
+  /** Show a conversation as the daemon has it, if none has taken its place meanwhile. */
+  private async read(id: string, epoch: number): Promise<void> {
     try {
+      // First, so that no change falls between the two.
+      await this.follow(id);
       const { conversation, turns = [] } = await this.surroundings.request("lucastra/conversation/history", {
         conversation: id,
         limit: 1000,
       });
-      await this.surroundings.request("lucastra/conversation/follow", { conversation: id });
       if (epoch === this.epoch) {
         this.show(conversation, turns);
       }
@@ -154,9 +177,9 @@ export class ChatSession {
   private async send(question: string): Promise<void> {
     const epoch = this.epoch;
     const controller = new AbortController();
-    this.answering = controller;
     this.keys += 1;
     const key = this.keys;
+    this.answering = { controller, key };
     const dispatch = (action: ChatAction): void => {
       if (epoch === this.epoch) {
         this.replica.dispatch(action);
@@ -184,11 +207,10 @@ export class ChatSession {
       dispatch({ type: "answered", key, result });
       await this.nameIfUnnamed(conversation, epoch);
     } catch (error) {
-      const stopped = controller.signal.aborted || isCancellation(error);
-      const failure = stopped ? { message: STOPPED, cures: ["retry" as const] } : failureOf(error);
+      const failure = controller.signal.aborted || isCancellation(error) ? stopped() : failureOf(error);
       dispatch({ type: "broke", key, failure, partialText: partialTextOf(error) });
     } finally {
-      if (this.answering === controller) {
+      if (this.answering?.key === key) {
         this.answering = undefined;
       }
     }
@@ -204,7 +226,10 @@ export class ChatSession {
     if (epoch === this.epoch) {
       this.replica.dispatch({ type: "started", conversation });
       this.surroundings.remember(conversation.id, this.state.choice);
-      await this.surroundings.request("lucastra/conversation/follow", { conversation: conversation.id });
+      await this.follow(conversation.id);
+    } else {
+      // The user has left before anything was asked in it: nobody is to find it in the list.
+      await this.surroundings.request("lucastra/conversation/delete", { conversation: conversation.id });
     }
     return conversation.id;
   }
@@ -231,9 +256,30 @@ export class ChatSession {
     return this.state.turns.at(-1)?.phase === "elsewhere";
   }
 
+  /** Be told of `id`, and no longer of the conversation before it. */
+  private async follow(id: string | undefined): Promise<void> {
+    const former = this.followed;
+    this.followed = id;
+    if (former !== undefined && former !== id) {
+      // Where the daemon cannot be told, it has forgotten the connection, and whom it followed.
+      this.surroundings
+        .request("lucastra/conversation/follow", { conversation: former, follow: false })
+        .catch(() => {});
+    }
+    if (id !== undefined) {
+      await this.surroundings.request("lucastra/conversation/follow", { conversation: id });
+    }
+  }
+
+  /** Stop the answer under way, and let nothing more of it in. */
   private leave(): number {
-    this.answering?.abort();
+    const running = this.answering;
     this.answering = undefined;
+    if (running !== undefined) {
+      running.controller.abort();
+      // Now, as its own end comes too late: else it would seem to be written on until the next conversation is there.
+      this.replica.dispatch({ type: "broke", key: running.key, failure: stopped(), partialText: "" });
+    }
     this.epoch += 1;
     return this.epoch;
   }
@@ -244,6 +290,10 @@ export class ChatSession {
     this.replica.dispatch({ type: "opened", conversation, turns, firstKey });
     this.surroundings.remember(conversation?.id, this.state.choice);
   }
+}
+
+function stopped(): Failure {
+  return { message: STOPPED, cures: ["retry"] };
 }
 
 function actionOf(key: number, event: Methods["lucastra/conversation/send"]["events"]): ChatAction {

@@ -50,6 +50,13 @@ describe("the chat view", () => {
     expect(html).not.toContain("Ask again");
   });
 
+  it("names the folders of passages of several", () => {
+    const [one, other] = citations("src/a.py", "src/b.py");
+    const moved = other && { ...other, hit: { ...other.hit, workspace: "/srv/web" } };
+    const event = { kind: "passages" as const, citations: one && moved ? [one, moved] : [] };
+    expect(shown(told(ASKED, { type: "passages", key: 1, event }))).toMatch(/>w · src<.*>web · src</u);
+  });
+
   it("says that the index has not caught up, also where nothing was found", () => {
     const html = shown(told(ASKED, { type: "passages", key: 1, event: { kind: "passages", freshness: "stale" } }));
     expect(html).toContain("No passages");

@@ -4,6 +4,7 @@ import type { Source } from "../protocol";
 import type { Cure } from "../webview/failure";
 import { lineLabel } from "../webview/lines";
 import { FailureBox, FRESHNESS, Icon, IconButton, Notices } from "../webview/parts";
+import { rootNames } from "../webview/roots";
 import { Citation, Markdown } from "./markdown";
 import { type ChatState, type ChatTurn, isAnswering } from "./state";
 
@@ -112,6 +113,7 @@ function ignore(): void {}
 function Passages({ turn, onOpen }: TurnProps) {
   const freshness = FRESHNESS[turn.freshness];
   const count = turn.passages.length;
+  const roots = rootNames(turn.passages.map((passage) => passage.workspace));
   return (
     <details class="passages" open>
       <summary>
@@ -127,6 +129,7 @@ function Passages({ turn, onOpen }: TurnProps) {
           <Passage
             key={passage.number}
             passage={passage}
+            root={roots.size > 1 ? (roots.get(passage.workspace) ?? "") : ""}
             onOpen={(preserveFocus) => onOpen(turn.key, passage.number, preserveFocus)}
           />
         ))}
@@ -135,8 +138,16 @@ function Passages({ turn, onOpen }: TurnProps) {
   );
 }
 
-function Passage({ passage, onOpen }: { passage: Source; onOpen(preserveFocus: boolean): void }) {
+interface PassageProps {
+  passage: Source;
+  /** Its workspace's name, where the answer has passages of several. */
+  root: string;
+  onOpen(preserveFocus: boolean): void;
+}
+
+function Passage({ passage, root, onOpen }: PassageProps) {
   const slash = passage.path.lastIndexOf("/");
+  const folder = slash < 0 ? "" : passage.path.slice(0, slash);
   return (
     <li>
       <Citation number={passage.number} title={passage.path} onOpen={() => onOpen(false)} />
@@ -145,7 +156,7 @@ function Passage({ passage, onOpen }: { passage: Source; onOpen(preserveFocus: b
           {passage.path.slice(slash + 1)}:{lineLabel(passage.range)}
         </span>
         {passage.symbol && <span class="symbol">{passage.symbol}</span>}
-        <span class="folder">{slash < 0 ? "" : passage.path.slice(0, slash)}</span>
+        <span class="folder">{[root, folder].filter((one) => one !== "").join(" · ")}</span>
       </button>
     </li>
   );

@@ -2,6 +2,8 @@
 
 import * as vscode from "vscode";
 import type { LucAstra } from "../daemon";
+import { isBusy, workspacesOf } from "../status/describe";
+import type { StatusMonitor } from "../status/monitor";
 import { folderPaths } from "../surroundings";
 import { tokenOf } from "../webview/cancellation";
 import { localRoots, page } from "../webview/page";
@@ -14,7 +16,7 @@ const VIEW = "lucastra.search";
 const FILTERS = "lucastra.search.filters";
 
 /** Register the view and its commands. */
-export function registerSearch(context: vscode.ExtensionContext, lucastra: LucAstra): void {
+export function registerSearch(context: vscode.ExtensionContext, lucastra: LucAstra, monitor: StatusMonitor): void {
   const session = new SearchSession(
     {
       ask: (method, params, signal) => lucastra.request(method, params, tokenOf(signal)),
@@ -27,9 +29,32 @@ export function registerSearch(context: vscode.ExtensionContext, lucastra: LucAs
   context.subscriptions.push(
     session,
     vscode.window.registerWebviewViewProvider(VIEW, view),
+    refreshWithIndex(session, monitor),
     vscode.commands.registerCommand("lucastra.searchCode", () => view.searchSelection()),
     vscode.commands.registerCommand("lucastra.findSimilar", () => view.searchSimilarToCursor()),
     vscode.commands.registerCommand("lucastra.refreshSearch", () => session.again()),
+  );
+}
+
+/** Let the results that are shown follow the window's folders, and each index once it has caught up. */
+function refreshWithIndex(session: SearchSession, monitor: StatusMonitor): vscode.Disposable {
+  const refresh = (): void => {
+    if (session.replica.isShown) {
+      void session.refresh();
+    }
+  };
+  let before = "";
+  return vscode.Disposable.from(
+    vscode.workspace.onDidChangeWorkspaceFolders(refresh),
+    monitor.onDidChange((status) => {
+      const workspaces = status === undefined ? [] : workspacesOf(status, folderPaths());
+      const settled = workspaces.filter((workspace) => !isBusy(workspace));
+      const now = JSON.stringify(settled.map(({ root, lastIndexedAt }) => [root, lastIndexedAt]));
+      if (now !== before) {
+        before = now;
+        refresh();
+      }
+    }),
   );
 }
 

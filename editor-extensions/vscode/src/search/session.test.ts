@@ -128,17 +128,58 @@ describe("a search session", () => {
     search.show(() => {});
     void search.search(words("a"), FILTERS);
     requests[0]?.reply({ hits: [hit("a.py")], freshness: "stale" });
-    await vi.advanceTimersByTimeAsync(2000);
+    await vi.advanceTimersByTimeAsync(1500);
     expect(requests).toHaveLength(2);
     expect(search.replica.state.searching).toBe(false);
     requests[1]?.reply({ hits: [hit("a.py")], freshness: "pending" });
-    await vi.advanceTimersByTimeAsync(2000);
-    expect(search.replica.state.results).toMatchObject({ search: 1, freshness: "pending" });
+    await vi.advanceTimersByTimeAsync(3000);
+    expect(search.replica.state.results).toMatchObject({ search: 1, question: 1, freshness: "pending" });
     requests[2]?.reply({ hits: [hit("b.py")] });
     await vi.advanceTimersByTimeAsync(10_000);
-    expect(search.replica.state.results).toMatchObject({ freshness: "fresh", hits: [{ path: "b.py" }] });
+    const { results } = search.replica.state;
+    expect(results).toMatchObject({ question: 1, freshness: "fresh", hits: [{ path: "b.py" }] });
     expect(search.hit(1, 0)).toBeUndefined();
     expect(requests).toHaveLength(3);
+  });
+
+  it("asks ever more seldom, until something else is searched for", async () => {
+    const { session: search, requests } = session();
+    const asked: number[] = [];
+    search.show(() => {});
+    void search.search(words("a"), FILTERS);
+    const start = Date.now();
+    for (let count = 0; count < 7; count++) {
+      asked.push((Date.now() - start) / 1000);
+      requests[count]?.reply({ hits: [], freshness: "stale" });
+      await vi.advanceTimersToNextTimerAsync();
+    }
+    expect(asked).toEqual([0, 1.5, 4.5, 10.5, 22.5, 37.5, 52.5]);
+    void search.search(words("b"), FILTERS);
+    requests.at(-1)?.reply({ hits: [], freshness: "stale" });
+    await vi.advanceTimersByTimeAsync(1500);
+    expect(requests.slice(-2).map((request) => request.params["query"])).toEqual(["b", "b"]);
+  });
+
+  it("goes on with the same question when more of it is asked for, or its folders have changed", async () => {
+    const { session: search, requests } = session();
+    for (const ask of [() => search.search(words("a"), FILTERS), () => search.again(100), () => search.refresh()]) {
+      const searching = ask();
+      requests.at(-1)?.reply({ hits: [hit(`${requests.length}.py`)] });
+      await searching;
+    }
+    expect(requests.map((request) => request.params["limit"])).toEqual([20, 100, 100]);
+    expect(search.replica.state.results).toMatchObject({ search: 3, question: 1, hits: [{ path: "3.py" }] });
+  });
+
+  it("lets nothing come between the typing and the search for it", async () => {
+    const { session: search, requests } = session();
+    const searching = search.search(words("a"), FILTERS);
+    requests[0]?.reply({ hits: [hit("a.py")] });
+    await searching;
+    search.typed(words("b"), FILTERS);
+    await search.refresh();
+    await vi.advanceTimersByTimeAsync(200);
+    expect(requests.map((request) => request.params["query"])).toEqual(["a", "b"]);
   });
 
   it("does not ask again for a view that is hidden", async () => {

@@ -18,11 +18,15 @@ export interface Filters {
 export interface Results {
   /** Which search found them; hits are named by it and their place in `hits`. */
   search: number;
+  /** The first search for the same: what the index has meanwhile added to its results is no other question. */
+  question: number;
   hits: Hit[];
   freshness: "fresh" | "pending" | "stale";
   elapsedMs: number;
   notices: string[];
   limit: number;
+  /** How many folders were searched. */
+  folders: number;
 }
 
 export interface SearchState {
@@ -37,7 +41,7 @@ export interface SearchState {
 export type SearchAction =
   | { type: "asked"; subject: Subject; filters: Filters }
   | { type: "cleared"; subject: Subject; filters: Filters }
-  | { type: "found"; search: number; limit: number; result: SearchResult }
+  | { type: "found"; search: number; question: number; limit: number; folders: number; result: SearchResult }
   | { type: "failed"; failure: Failure };
 
 export const FIRST_LIMIT = 20;
@@ -64,7 +68,9 @@ export function reduceSearch(state: SearchState, action: SearchAction): SearchSt
         failure: null,
         results: {
           search: action.search,
+          question: action.question,
           limit: action.limit,
+          folders: action.folders,
           hits: action.result.hits ?? [],
           freshness: action.result.freshness ?? "fresh",
           elapsedMs: action.result.elapsedMs ?? 0,
@@ -84,6 +90,11 @@ export function isAnswerable(subject: Subject): boolean {
 /** What was typed into a filter, as a list: split at commas and blanks. */
 export function listed(typed: string): string[] {
   return typed.split(/[\s,]+/u).filter((one) => one !== "");
+}
+
+/** What a hit is known by in the results of later searches: a place in a file. */
+export function nameOf({ uri, range }: Pick<Hit, "uri" | "range">): string {
+  return `${uri}#${range.start.line}-${range.end.line}`;
 }
 
 /** The hits of one file; `hits` are places in the result, best first. */

@@ -30,9 +30,9 @@ function shown(state: SearchState): string {
   );
 }
 
-function found(result: SearchResult, query = ""): SearchState {
+function found(result: SearchResult, query = "", folders = 1): SearchState {
   const asked = reduceSearch(emptySearch(), { type: "asked", subject: { kind: "words", query }, filters: NO_FILTERS });
-  return reduceSearch(asked, { type: "found", search: 1, limit: 20, result });
+  return reduceSearch(asked, { type: "found", search: 1, question: 1, limit: 20, folders, result });
 }
 
 describe("the search view", () => {
@@ -62,6 +62,13 @@ describe("the search view", () => {
     const html = shown(reduceSearch(emptySearch(), { type: "failed", failure }));
     expect(html).toContain("It is no workspace.");
     expect(html).toContain("Index This Workspace");
+  });
+
+  it("names the folder of each file where several are searched, also if all are of one", () => {
+    const hits = [hit("lib/a.py"), { ...hit("b.py"), uri: "file:///srv/web/b.py", workspace: "/srv/web" }];
+    expect(shown(found({ hits }, "", 2))).toMatch(/>w · lib<.*>web</u);
+    expect(shown(found({ hits: hits.slice(0, 1) }, "", 2))).toContain(">w · lib<");
+    expect(shown(found({ hits: hits.slice(0, 1) }))).toContain(">lib<");
   });
 
   it("tells assistive technology which result Enter opens", () => {

@@ -4,9 +4,19 @@ import type { Hit } from "../protocol";
 import type { Cure } from "../webview/failure";
 import { lineLabel } from "../webview/lines";
 import { FailureBox, FRESHNESS, Icon, IconButton, Notices } from "../webview/parts";
+import { rootNames } from "../webview/roots";
 import { type Selection, within } from "./selection";
 import { snippetOf, termsOf } from "./snippet";
-import { type FileGroup, type Filters, groupByFile, MOST, type Mode, type Results, type SearchState } from "./state";
+import {
+  type FileGroup,
+  type Filters,
+  groupByFile,
+  MOST,
+  type Mode,
+  nameOf,
+  type Results,
+  type SearchState,
+} from "./state";
 
 export interface SearchViewProps {
   state: SearchState;
@@ -177,7 +187,7 @@ function ResultList(props: SearchViewProps & { results: Results }) {
   const selection = within(props.selection, results);
   const terms = state.subject.kind === "words" ? termsOf(state.subject.query) : [];
   const groups = groupByFile(results.hits);
-  const roots = new Set(groups.map((group) => group.workspace));
+  const roots = rootNames(groups.map((group) => group.workspace));
   return (
     <div id="results" role="listbox" aria-label="Results" class={state.searching ? "results former" : "results"}>
       {groups.map((group) => (
@@ -187,7 +197,7 @@ function ResultList(props: SearchViewProps & { results: Results }) {
           group={group}
           terms={terms}
           selection={selection}
-          root={roots.size > 1 ? (group.workspace.split("/").pop() ?? "") : ""}
+          root={results.folders > 1 || roots.size > 1 ? (roots.get(group.workspace) ?? "") : ""}
         />
       ))}
       {results.hits.length >= results.limit && results.limit < MOST && (
@@ -236,7 +246,7 @@ function File(props: FileProps) {
       {!folded &&
         group.hits.map((hitPlace) => {
           const hit = results.hits[hitPlace];
-          return hit && <Result key={hitPlace} {...props} hit={hit} place={hitPlace} />;
+          return hit && <Result key={nameOf(hit)} {...props} hit={hit} place={hitPlace} />;
         })}
     </div>
   );
@@ -246,7 +256,14 @@ function Result({ hit, place, ...props }: FileProps & { hit: Hit; place: number 
   const chosen = props.selection.place === place;
   const lines = snippetOf(hit.content, hit.range.start.line, props.terms, SNIPPET_LINES);
   return (
-    <div class={chosen ? "hit chosen" : "hit"} id={`hit-${place}`} role="option" aria-selected={chosen} tabIndex={-1}>
+    <div
+      class={chosen ? "hit chosen" : "hit"}
+      id={`hit-${place}`}
+      role="option"
+      aria-selected={chosen}
+      data-name={nameOf(hit)}
+      tabIndex={-1}
+    >
       {/* biome-ignore lint/a11y/useKeyWithClickEvents: the whole view's keyboard handler opens the chosen result */}
       {/* biome-ignore lint/a11y/noStaticElementInteractions: the option around it has the role */}
       <div class="open" onClick={(event) => props.onOpen(place, event.altKey)}>

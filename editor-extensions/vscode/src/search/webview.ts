@@ -3,7 +3,7 @@
 import { h, render } from "preact";
 import { mirror } from "../webview/replica";
 import type { FromView, ToView } from "./messages";
-import { moved, NOTHING_SELECTED, type Selection, toggled, within } from "./selection";
+import { chosen, moved, NOTHING_SELECTED, type Selection, toggled, within } from "./selection";
 import { emptySearch, type Filters, NO_FILTERS, reduceSearch, type SearchState } from "./state";
 import { SearchView } from "./view";
 
@@ -44,10 +44,10 @@ function ask(change: Partial<Pick<Kept, "query" | "filters">>, pause: boolean): 
 }
 
 function open(place: number, preserveFocus: boolean): void {
-  const search = state?.results?.search;
-  if (search !== undefined) {
-    keep({ selection: { ...within(kept.selection, state?.results ?? null), place } });
-    editor.postMessage({ type: "open", search, place, preserveFocus });
+  const results = state?.results;
+  if (results) {
+    keep({ selection: chosen(kept.selection, results, place) });
+    editor.postMessage({ type: "open", search: results.search, place, preserveFocus });
   }
 }
 
@@ -93,6 +93,31 @@ function move(by: number): void {
   if (state?.results) {
     keep({ selection: moved(kept.selection, state.results, by) });
     document.getElementById(`hit-${kept.selection.place}`)?.scrollIntoView({ block: "nearest" });
+  }
+}
+
+/**
+ * The hit that is to stay where it is, and where that is: the chosen one if it is seen, else the topmost.
+ *
+ * None at the very top, while none is chosen: there the best hits are to be seen.
+ */
+function anchored(): { name: string; top: number } | undefined {
+  const under = document.querySelector(".query")?.getBoundingClientRect().bottom ?? 0;
+  const shown = [...document.querySelectorAll<HTMLElement>(".hit")].filter((hit) => {
+    const { top } = hit.getBoundingClientRect();
+    return top >= under && top < window.innerHeight;
+  });
+  const chosenHit = kept.selection.hit === null ? undefined : shown.find((hit) => hit.classList.contains("chosen"));
+  const hit = chosenHit ?? (window.scrollY > 0 ? shown[0] : undefined);
+  const name = hit?.dataset["name"];
+  return hit === undefined || name === undefined ? undefined : { name, top: hit.getBoundingClientRect().top };
+}
+
+/** Scroll so that the hit stands where it stood, if it is still there. */
+function hold({ name, top }: { name: string; top: number }): void {
+  const shown = document.querySelector(`.hit[data-name="${CSS.escape(name)}"]`);
+  if (shown !== null) {
+    window.scrollBy(0, shown.getBoundingClientRect().top - top);
   }
 }
 
@@ -142,13 +167,17 @@ window.addEventListener("message", (event: MessageEvent<ToView>) => {
   } else {
     const first = state === undefined;
     const former = state?.results;
+    const anchor = anchored();
     state = mirror(reduceSearch, state, message);
     if (first && state !== undefined) {
       takeOver(state);
-    } else if (state?.results?.search !== former?.search) {
-      window.scrollTo(0, 0);
     }
     draw();
+    if (!first && state?.results?.question !== former?.question) {
+      window.scrollTo(0, 0);
+    } else if (anchor !== undefined) {
+      hold(anchor);
+    }
   }
 });
 

@@ -15,6 +15,7 @@ function snapshot(workspace: Partial<WorkspaceStatus> = {}, changes: Partial<Sna
   return {
     state: { kind: "ready", server: "/bin/lucastrad", version: "1.1.0" },
     status: status({ ...SHOP, ...workspace }),
+    silent: false,
     folders: ["/src/shop"],
     completion: { enabled: true, snoozedUntil: undefined, problem: "" },
     ...changes,
@@ -63,11 +64,18 @@ test.each([
   ["starting", "$(sync~spin) LucAstra", "normal"],
   ["reconnecting", "$(sync~spin) LucAstra: reconnecting", "warning"],
   ["missing", "$(error) LucAstra: not installed", "error"],
+  ["incompatible", "$(error) LucAstra: update needed", "error"],
   ["failed", "$(error) LucAstra: not connected", "error"],
   ["stopped", "$(circle-slash) LucAstra", "normal"],
 ] as const)("says so while it is %s", (kind, text, severity) => {
-  const state = { kind, message: "reason" };
+  const state = { kind, message: "reason", outdated: "server" as const };
   expect(describe(snapshot({}, { state, status: undefined }))).toMatchObject({ text, severity });
+});
+
+test("says that the daemon does not answer, whatever it said before, and what helps", () => {
+  const { text, severity, lines } = describe(snapshot({}, { silent: true }));
+  expect([text, severity]).toEqual(["$(warning) LucAstra: not answering", "warning"]);
+  expect(lines).toEqual(['The daemon does not answer. "LucAstra: Restart Connection" ends what waits for it.']);
 });
 
 test("without a provider, completion says what it needs", () => {

@@ -8,6 +8,8 @@ export interface Snapshot {
   state: State;
   /** What the daemon said last; undefined before it has said anything. */
   status: StatusResult | undefined;
+  /** Whether the daemon is connected and does not answer. */
+  silent: boolean;
   /** The window's folders, absolute. */
   folders: readonly string[];
   completion: { enabled: boolean; snoozedUntil: Date | undefined; problem: string };
@@ -34,11 +36,21 @@ export function describe(snapshot: Snapshot): Appearance {
       };
     case "missing":
       return { text: "$(error) LucAstra: not installed", severity: "error", lines: [state.message] };
+    case "incompatible":
+      return { text: "$(error) LucAstra: update needed", severity: "error", lines: [state.message] };
     case "failed":
       return { text: "$(error) LucAstra: not connected", severity: "error", lines: [state.message] };
     case "stopped":
       return { text: "$(circle-slash) LucAstra", severity: "normal", lines: ["Stopped."] };
     case "ready":
+      if (snapshot.silent) {
+        const cure = '"LucAstra: Restart Connection" ends what waits for it.';
+        return {
+          text: "$(warning) LucAstra: not answering",
+          severity: "warning",
+          lines: [`The daemon does not answer. ${cure}`],
+        };
+      }
       return status === undefined
         ? { text: "$(sync~spin) LucAstra", severity: "normal", lines: ["Connected."] }
         : describeReady(snapshot, status);

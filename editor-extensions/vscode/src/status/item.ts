@@ -45,6 +45,7 @@ export class StatusItem implements Disposable {
     const { text, severity, lines } = describe({
       state: lucastra.state,
       status: monitor.current,
+      silent: monitor.isSilent,
       folders: folderPaths(),
       completion: {
         enabled: document === undefined || completion.isEnabledFor(document),

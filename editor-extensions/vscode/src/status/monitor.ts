@@ -9,6 +9,9 @@ import { isBusy, workspacesOf } from "./describe";
 const BUSY_MS = 1_000;
 const IDLE_MS = 15_000;
 
+/** The daemon answers within milliseconds; one that has not by then is stopped, or hangs. */
+const SILENT_MS = 10_000;
+
 /** The daemon indexes a saved file within this. */
 const AFTER_SAVE_MS = 500;
 
@@ -20,9 +23,10 @@ export class StatusMonitor implements Disposable {
   readonly #subscriptions: Disposable;
   #timer: NodeJS.Timeout | undefined;
   #asking = false;
+  #silent = false;
   #current: StatusResult | undefined;
 
-  /** Fires with each answer, and with undefined when the connection has ended. */
+  /** Fires with each answer, with undefined when the connection has ended, and when `isSilent` changes. */
   readonly onDidChange: Event<StatusResult | undefined> = this.#changed.event;
 
   constructor(lucastra: LucAstra, log: LogOutputChannel) {
@@ -38,6 +42,11 @@ export class StatusMonitor implements Disposable {
 
   get current(): StatusResult | undefined {
     return this.#current;
+  }
+
+  /** Whether the daemon is connected and does not answer. */
+  get isSilent(): boolean {
+    return this.#silent;
   }
 
   /** Ask now. */
@@ -56,12 +65,15 @@ export class StatusMonitor implements Disposable {
       return;
     }
     this.#asking = true;
+    const silence = setTimeout(() => this.#hear(false), SILENT_MS);
     try {
       this.#take(await this.#lucastra.request("lucastra/status", {}));
     } catch (error) {
       this.#log.warn(`status: ${error instanceof Error ? error.message : String(error)}`);
     } finally {
       this.#asking = false;
+      clearTimeout(silence);
+      this.#hear(true);
     }
     const settled = this.#current !== undefined && !workspacesOf(this.#current, folderPaths()).some(isBusy);
     this.#schedule(settled ? IDLE_MS : BUSY_MS);
@@ -75,6 +87,13 @@ export class StatusMonitor implements Disposable {
         this.refresh();
       }
     }, ms);
+  }
+
+  #hear(answered: boolean): void {
+    if (this.#silent === answered) {
+      this.#silent = !answered;
+      this.#changed.fire(this.#current);
+    }
   }
 
   #take(status: StatusResult | undefined): void {

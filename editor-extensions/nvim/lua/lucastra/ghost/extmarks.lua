@@ -3,6 +3,7 @@
 --- Invariant: what is drawn is what would be inserted. An answer that comes after the buffer or the cursor has moved on
 --- is dropped; typing what is offered keeps it, and asks for nothing.
 local config = require("lucastra.config")
+local report = require("lucastra.ghost.report")
 local text = require("lucastra.ghost.text")
 
 local M = {}
@@ -11,9 +12,14 @@ local api = vim.api
 local drawn = api.nvim_create_namespace("lucastra.ghost")
 local INVOKED, AUTOMATIC = 1, 2
 
+---@class lucastra.OfferedItem
+---@field text string
+---@field replaced integer Bytes after the cursor that it stands for.
+---@field id? string What the daemon knows it by.
+
 ---@class lucastra.Offer
 ---@field bufnr integer
----@field items { text: string, replaced: integer }[] `replaced`: bytes after the cursor that an item stands for.
+---@field items lucastra.OfferedItem[]
 ---@field index integer
 ---@field row integer 0-based place where the items begin.
 ---@field column integer
@@ -59,6 +65,7 @@ end
 ---@param rest string
 local function draw(rest)
   erase()
+  report.shown(assert(offer).items[offer.index].id)
   local row, column = cursor()
   local first, below = text.drawn(rest, vim.bo.tabstop)
   api.nvim_buf_set_extmark(0, drawn, row, column, {
@@ -83,7 +90,7 @@ end
 
 ---@param client vim.lsp.Client
 ---@param result? lsp.InlineCompletionList|lsp.InlineCompletionItem[]
----@return { text: string, replaced: integer }[]
+---@return lucastra.OfferedItem[]
 local function usable_items(client, result)
   local row, column = cursor()
   local line = api.nvim_get_current_line()
@@ -98,7 +105,7 @@ local function usable_items(client, result)
     local on_line = not range or (range.start.line == row and range["end"].line == row)
     local rest = on_line and stop >= column and text.remaining(item.insertText, line:sub(start + 1, column))
     if rest and rest ~= "" then
-      items[#items + 1] = { text = rest, replaced = stop - column }
+      items[#items + 1] = { text = rest, replaced = stop - column, id = report.id_of(item.command) }
     end
   end
   return items
@@ -200,10 +207,11 @@ local function write(rest, part)
   local stop = column + (whole and item.replaced or 0)
   api.nvim_buf_set_text(0, row, column, row, stop, vim.split(taken, "\n", { plain = true }))
   withdraw()
+  report.accepted(item.id, not whole)
   row, column = text.position_after(row, column, taken)
   api.nvim_win_set_cursor(0, { row + 1, column })
   if not whole then
-    local left = { text = rest:sub(#taken + 1), replaced = item.replaced }
+    local left = { text = rest:sub(#taken + 1), replaced = item.replaced, id = item.id }
     local suffix = api.nvim_get_current_line():sub(column + 1)
     offer = { bufnr = current.bufnr, items = { left }, index = 1, row = row, column = column, suffix = suffix }
     draw(left.text)

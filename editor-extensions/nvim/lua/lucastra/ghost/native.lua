@@ -1,4 +1,5 @@
 --- Ghost text by Neovim's own `vim.lsp.inline_completion`, which 0.12 has.
+local report = require("lucastra.ghost.report")
 local text = require("lucastra.ghost.text")
 
 local M = {}
@@ -38,6 +39,9 @@ function M.accept(part)
       local taken = part(offered:sub(#typed + 1))
       if #typed + #taken < #offered then
         item.insert_text = typed .. taken
+        -- Neovim would run it, which says that all of the item was taken.
+        report.accepted(report.id_of(item.command), true)
+        item.command = nil
       end
       return item
     end,

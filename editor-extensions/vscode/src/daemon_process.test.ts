@@ -1,0 +1,75 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { homedir, tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { daemonOf, endDaemon, homeOf } from "./daemon_process";
+
+describe("a daemon's home", () => {
+  it.each([
+    [{ HOME: "/home/ada" }, "/home/ada/.lucastra"],
+    [{ HOME: "/home/ada", LUCASTRA_HOME: "" }, "/home/ada/.lucastra"],
+    [{ HOME: "/home/ada", LUCASTRA_HOME: "/srv/index" }, "/srv/index"],
+    [{ HOME: "/home/ada", LUCASTRA_HOME: "~/index" }, "/home/ada/index"],
+    [{ HOME: "/home/ada", LUCASTRA_HOME: "index" }, join(homedir(), "index")],
+  ])("of %o is %s", (environment, home) => {
+    expect(homeOf(environment)).toBe(home);
+  });
+});
+
+describe("the process that owns the store", () => {
+  let folder: string;
+  let processes: ChildProcess[];
+
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), "daemon-"));
+    processes = [];
+  });
+  afterEach(async () => {
+    for (const one of processes) {
+      one.kill("SIGKILL");
+    }
+    await rm(folder, { recursive: true });
+  });
+
+  /** A process with such a command line, which the lock names. */
+  async function owner(...words: string[]): Promise<ChildProcess> {
+    const script = 'process.on("SIGTERM", () => process.exit(0)); setInterval(() => {}, 1000); console.log("up")';
+    const child = spawn(process.execPath, ["-e", script, ...words], { stdio: ["ignore", "pipe", "ignore"] });
+    processes.push(child);
+    await once(child.stdout as NonNullable<typeof child.stdout>, "data");
+    await writeFile(join(folder, "lucastrad.lock"), `${child.pid}\n`);
+    return child;
+  }
+
+  it("is found, and ended though it was stopped", async () => {
+    const daemon = await owner("lucastrad", "serve");
+    expect(await daemonOf({ LUCASTRA_HOME: folder })).toBe(daemon.pid);
+    daemon.kill("SIGSTOP");
+    const ended = once(daemon, "exit");
+    await endDaemon(daemon.pid as number);
+    expect(await ended).toEqual([null, "SIGKILL"]);
+    expect(await daemonOf({ LUCASTRA_HOME: folder })).toBeUndefined();
+  });
+
+  it("is asked to end before it is killed", async () => {
+    const daemon = await owner("/opt/bin/lucastrad", "serve");
+    const ended = once(daemon, "exit");
+    await endDaemon(daemon.pid as number);
+    expect(await ended).toEqual([0, null]);
+  });
+
+  it("is none where the id has become another process's, which is left alone", async () => {
+    const other = await owner("lucastrad-notes.txt", "serve");
+    expect(await daemonOf({ LUCASTRA_HOME: folder })).toBeUndefined();
+    await endDaemon(other.pid as number);
+    expect(other.exitCode ?? other.signalCode).toBeNull();
+  });
+
+  it("is none where no daemon has run, or the last one cleared its lock", async () => {
+    expect(await daemonOf({ LUCASTRA_HOME: folder })).toBeUndefined();
+    await writeFile(join(folder, "lucastrad.lock"), "");
+    expect(await daemonOf({ LUCASTRA_HOME: folder })).toBeUndefined();
+  });
+});
