@@ -1,6 +1,7 @@
 """Fixtures of the tests that run real editors. They are installed on first use, which takes about a minute."""
 
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from functools import partial
@@ -9,7 +10,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 from model_server import ModelServer, model_server
-from processes import PATIENCE_SECONDS
 from toolchain import Toolchain, build_vsix, toolchain
 
 if TYPE_CHECKING:
@@ -17,10 +17,9 @@ if TYPE_CHECKING:
     from vscode_session import StartVSCode
 
 SKIP = "LUCASTRA_SKIP_EDITORS"
-_CHROMIUM = (
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-)  # fmt: skip
+
+# What drives Neovim, and what starts a real model server.
+sys.path += [str(Path(__file__).parent / "nvim"), str(Path(__file__).parents[1] / "providers")]
 
 
 @pytest.fixture(scope="session")
@@ -41,15 +40,12 @@ def vsix(tools: Toolchain, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def browser(tools: Toolchain) -> Iterator["Browser"]:
     """A headless Chromium; each test opens pages of its own in it.
 
-    For a module only: as long as it is open, Playwright holds an asyncio loop, and no other can run in this thread.
+    For a module only: as long as it is open, no other asyncio loop can run in this thread.
     """
-    from playwright.sync_api import expect, sync_playwright
+    from chromium import chromium
 
-    expect.set_options(timeout=PATIENCE_SECONDS * 1000)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=tools.chromium, args=list(_CHROMIUM))
+    with chromium(tools) as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture

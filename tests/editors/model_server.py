@@ -3,7 +3,7 @@
 import json
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -75,8 +75,9 @@ def _handler_of(script: ModelServer) -> type[BaseHTTPRequestHandler]:
                 self._json({"tokens": list(range(len(body["content"]) // 4))})
             else:
                 script.requests.append({"path": self.path, **body})
-                self._start("text/event-stream")
-                self._write_answer() if self.path.endswith("/chat/completions") else self._write_fill()
+                with suppress(ConnectionError):  # a daemon that has enough, or is asked for something newer, hangs up
+                    self._start("text/event-stream")
+                    self._write_answer() if self.path.endswith("/chat/completions") else self._write_fill()
 
         def _write_answer(self) -> None:
             for number, piece in enumerate(script.answer):

@@ -1,0 +1,1 @@
+"""What a user waits for inside VS Code and Neovim: `python -m benchmarks.editors`."""
