@@ -37,24 +37,24 @@ def main() -> int:
     # A process that ends late may still write its coverage while the folder goes.
     with tempfile.TemporaryDirectory(prefix="lucastra-tests-", ignore_cleanup_errors=True) as scratch:
         environment = os.environ | {"PATH": f"{tools}{os.pathsep}{os.environ['PATH']}"}
+        fast = ["-m", "pytest", "-q", "-m", "not slow", "-n", "auto"]
+        coverage: list[list[str]] = []
         if options.fast:
-            steps.append(["python", "-m", "pytest", "-q", "-m", "not slow"])
+            steps.append(["python", *fast])
         else:
             # Daemons and workers are processes of their own: each writes its own data file.
             environment["COVERAGE_FILE"] = str(Path(scratch) / "coverage")
             steps += [
-                ["python", "-m", "coverage", "run", "-m", "pytest", "-q", "--durations=15"],
-                ["python", "-m", "coverage", "combine", "-q"],
-                ["python", "-m", "coverage", "report"],
+                ["python", "-m", "coverage", "run", *fast],
+                # One by one: each starts processes that take every core.
+                ["python", "-m", "coverage", "run", "-m", "pytest", "-q", "-m", "slow", "--durations=15"],
             ]
-        failed: list[str] = []
-        for step in steps:
-            if step[0] == "python" and failed and "coverage" in failed[-1]:
-                break  # what half a run has covered says nothing, and would push the reason off the screen
-            if status := run(step, environment, tools):
-                failed.append(f"{' '.join(step)} ({describe(status)})")
-    for step_and_status in failed:
-        print(f"FAILED: {step_and_status}", file=sys.stderr)
+            coverage = [["python", "-m", "coverage", "combine", "-q"], ["python", "-m", "coverage", "report"]]
+        failed = [step for step in steps if not passes(step, environment, tools)]
+        if not any("pytest" in step for step in failed):  # what half a run has covered says nothing
+            failed += [step for step in coverage if not passes(step, environment, tools)]
+    for step in failed:
+        print(f"FAILED: {' '.join(step)}", file=sys.stderr)
     return 1 if failed else 0
 
 
@@ -68,13 +68,12 @@ def install(folder: Path) -> Path:
     return tools
 
 
-def run(step: list[str], environment: dict[str, str], tools: Path) -> int:
+def passes(step: list[str], environment: dict[str, str], tools: Path) -> bool:
     print(f"\n$ {' '.join(step)}", flush=True)
-    return subprocess.run([str(tools / step[0]), *step[1:]], cwd=ROOT, env=environment, check=False).returncode
-
-
-def describe(status: int) -> str:
-    return f"exit status {status}" if status > 0 else f"ended by {signal.Signals(-status).name}"
+    status = subprocess.run([str(tools / step[0]), *step[1:]], cwd=ROOT, env=environment, check=False).returncode
+    if status < 0:
+        print(f"ended by {signal.Signals(-status).name}", file=sys.stderr, flush=True)
+    return status == 0
 
 
 if __name__ == "__main__":
