@@ -193,6 +193,7 @@ class Completer:
             lookup, self._looked_up, self._next = self._next, self._next, None
             if lookup is not None:
                 await self._gather(lookup)
+                self._looked_up = None  # it holds the texts of all open documents
 
     def begin(self, cursor: Cursor) -> Callable[[], Awaitable[Suggestion | None]]:
         """Supersede what is under way, at once, and return the work of completing at `cursor`, to be called once.

@@ -52,6 +52,8 @@ _REMEMBERED = 2_000
 _WAIT_SECONDS = 0.3
 """How long a query waits for a worker that is free; amid a long index it may be told of chunks' own names only."""
 _CUT_SECONDS = 3.0
+_REST_SECONDS = 60.0
+"""A failure of the workers is not tried again with every letter: meanwhile chunks' own names are found."""
 _SEPARATOR = re.compile(r"::|->|[#/.:]+")
 
 
@@ -106,6 +108,7 @@ class SymbolService:
         self._limiter = trio.CapacityLimiter(2)
         self._known: dict[Source, list[Definition]] = {}
         """Of passages that were cut, those that were asked for last at the end."""
+        self._resting_until = 0.0
 
     async def find(
         self, query: str, folders: Sequence[Path], *, limit: int, found: Found | None = None
@@ -144,7 +147,8 @@ class SymbolService:
     async def _definitions(self, sources: Sequence[Source]) -> Mapping[Source, Sequence[Definition]]:
         """What these passages define; of those that no worker could be had for, nothing this time."""
         found = {source: self._known[source] for source in sources if source in self._known}
-        if missing := [source for source in dict.fromkeys(sources) if source not in found]:
+        missing = [source for source in dict.fromkeys(sources) if source not in found]
+        if missing and trio.current_time() >= self._resting_until:
             found |= await self._cut(missing)
         self._known = {source: its for source, its in self._known.items() if source not in found} | found
         for source in list(self._known)[:-_REMEMBERED]:
@@ -158,9 +162,9 @@ class SymbolService:
                 definitions_job, request, wait_seconds=_WAIT_SECONDS, timeout_seconds=_CUT_SECONDS
             )
         except Exception as error:  # whatever a parser does, the passages' own names are found
-            # Remembered, so that it is not tried again with every letter.
             _log.warning("definitions in %d passages are not told apart: %s", len(sources), error)
-            return {source: [] for source in sources}
+            self._resting_until = trio.current_time() + _REST_SECONDS
+            return {}
         return {} if reply is None else dict(zip(sources, definitions_reply(reply), strict=True))
 
     def _covered(self, folders: Sequence[Path]) -> list[tuple[WorkspaceIndexer, str]]:

@@ -10,12 +10,14 @@ import sys
 from contextlib import suppress
 
 import trio
-from lucastra_protocol.connect import open_session
+from lucastra_protocol.connect import DaemonSilent, open_session
 from lucastra_protocol.errors import LucAstraError
 from lucastra_protocol.paths import Paths
 
 from lucastrad.server.parent import until_gone
 
+EXIT_SILENT = 69
+"""A daemon runs and does not answer (EX_UNAVAILABLE of sysexits.h)."""
 _LEAVE_SECONDS = 2.0
 _CHUNK_BYTES = 64 * 1024
 _EXIT = re.compile(rb'"method"\s*:\s*"exit"')
@@ -37,7 +39,7 @@ async def relay(paths: Paths, editor_in: int, editor_out: int) -> int:
     """Relay between two file descriptors, which are then closed, and the daemon of `paths`.
 
     Returns 0 when the editor left, 1 when it said `exit` without `shutdown` (LSP 3.18, "Exit Notification"),
-    or the daemon could not be reached or left first.
+    or the daemon could not be reached or left first; EXIT_SILENT when one runs that does not answer.
     """
     editor = os.getppid()
     async with (
@@ -51,7 +53,7 @@ async def relay(paths: Paths, editor_in: int, editor_out: int) -> int:
         except LucAstraError as error:
             _say(error.message)
             nursery.cancel_scope.cancel()
-            return 1
+            return EXIT_SILENT if isinstance(error, DaemonSilent) else 1
         async with daemon:
             pipe = _Pipe()
             nursery.start_soon(pipe.editor_to_daemon, source, daemon)

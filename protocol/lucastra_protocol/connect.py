@@ -34,6 +34,12 @@ _BACKOFF_SECONDS = (0.02, 0.04, 0.08, 0.15)
 _TAIL_LINES = 8
 
 
+class DaemonSilent(LucAstraError):
+    """A daemon runs and does not answer: its process is to be ended."""
+
+    code = ErrorCode.DAEMON_UNREACHABLE
+
+
 class Unanswered(Exception):
     """The daemon closed the connection before it answered: it is about to leave."""
 
@@ -43,7 +49,8 @@ async def connect(paths: Paths) -> trio.SocketStream | None:
 
     Raises:
         LucAstraError: NOT_AUTHORISED when another user's process listens there, or the socket is not
-            ours to use; DAEMON_UNREACHABLE when the daemon accepts nobody for HELLO_SECONDS.
+            ours to use.
+        DaemonSilent: The daemon accepts nobody for HELLO_SECONDS.
     """
     if not hasattr(socket, "AF_UNIX"):
         return await connect_tcp(paths)
@@ -53,9 +60,8 @@ async def connect(paths: Paths) -> trio.SocketStream | None:
                 return await _connect_unix(paths.socket)
             except BlockingIOError:
                 await trio.sleep(_BACKOFF_SECONDS[0])
-    raise LucAstraError(
-        f"the daemon on {paths.socket} has accepted nobody for {HELLO_SECONDS:.0f} s; end its process and try again",
-        code=ErrorCode.DAEMON_UNREACHABLE,
+    raise DaemonSilent(
+        f"the daemon on {paths.socket} has accepted nobody for {HELLO_SECONDS:.0f} s; end its process and try again"
     )
 
 
@@ -251,7 +257,8 @@ async def say_hello(stream: trio.abc.Stream, *, client_name: str, token: str | N
     """Open a session on `stream`; whatever the daemon sends later is still to be read from it.
 
     Raises:
-        LucAstraError: The daemon's refusal, or DAEMON_UNREACHABLE after HELLO_SECONDS of silence.
+        LucAstraError: The daemon's refusal.
+        DaemonSilent: It said nothing for HELLO_SECONDS.
         Unanswered: The daemon closed the connection.
     """
     hello = HelloParams(
@@ -259,10 +266,9 @@ async def say_hello(stream: trio.abc.Stream, *, client_name: str, token: str | N
     )
     with trio.move_on_after(HELLO_SECONDS):
         return msgspec.json.decode(await _ask(stream, HELLO.name, hello), type=HelloResult)
-    raise LucAstraError(
+    raise DaemonSilent(
         f"the daemon accepted the connection and said nothing for {HELLO_SECONDS:.0f} s; "
-        "end its process (`lucastrad stop`, else kill it) and try again",
-        code=ErrorCode.DAEMON_UNREACHABLE,
+        "end its process (`lucastrad stop`, else kill it) and try again"
     )
 
 
@@ -294,7 +300,7 @@ async def stop_daemon(paths: Paths) -> bool:
     """Stop the daemon and return once its store is free; False when none runs.
 
     Raises:
-        LucAstraError: DAEMON_UNREACHABLE when it does not answer or does not end.
+        DaemonSilent: It does not answer, or does not end.
     """
     stream = await connect(paths)
     if stream is None:
@@ -309,9 +315,8 @@ async def stop_daemon(paths: Paths) -> bool:
         while not store_is_free(paths):  # noqa: ASYNC110 (a lock gives no notice)
             await trio.sleep(_BACKOFF_SECONDS[0])
         return True
-    raise LucAstraError(
-        f"the daemon closed its socket and still owns {paths.home} after {STOP_SECONDS:.0f} s; end its process",
-        code=ErrorCode.DAEMON_UNREACHABLE,
+    raise DaemonSilent(
+        f"the daemon closed its socket and still owns {paths.home} after {STOP_SECONDS:.0f} s; end its process"
     )
 
 

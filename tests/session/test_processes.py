@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
@@ -17,6 +18,9 @@ from lucastra_protocol.paths import Paths
 from lucastra_protocol.types import HelloResult
 from lucastra_protocol.version import __version__
 from peer import Peer
+
+from lucastrad.server.relay import EXIT_SILENT
+from lucastrad.server.relay import relay as relay_between
 
 pytestmark = [pytest.mark.slow, pytest.mark.trio]
 
@@ -217,6 +221,21 @@ async def test_the_relay_says_why_it_cannot_reach_a_daemon(paths: Paths, monkeyp
     async with _relay(paths) as (relay, _):
         assert "the test's store is broken; mend it" in await _stderr(relay)
         assert await relay.wait() == 1
+
+
+async def test_the_relay_exits_with_a_status_of_its_own_where_a_daemon_runs_and_says_nothing(
+    paths: Paths, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(connecting, "HELLO_SECONDS", 0.05)
+    paths.run.mkdir(parents=True, exist_ok=True)
+    with socket.socket(socket.AF_UNIX) as silent:
+        silent.bind(str(paths.socket))
+        silent.listen()
+        (to_relay, from_editor), (from_relay, to_editor) = os.pipe(), os.pipe()
+        assert await relay_between(paths, to_relay, to_editor) == EXIT_SILENT
+    os.close(from_editor)
+    os.close(from_relay)
+    assert "said nothing" in capfd.readouterr().err
 
 
 async def test_the_relay_leaves_when_its_parent_is_killed_and_the_pipes_stay_open(paths: Paths) -> None:

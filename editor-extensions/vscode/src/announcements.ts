@@ -3,6 +3,7 @@
 import { commands, type Disposable, env, type LogOutputChannel, window } from "vscode";
 import type { LucAstra, State } from "./daemon";
 import { endDaemon } from "./daemon_process";
+import { serverEnvironment } from "./surroundings";
 import { INSTALL_COMMAND, type Outdated } from "./versions";
 
 /** Log each change of the connection, and show those that the user must act on or would wonder about. */
@@ -26,6 +27,9 @@ export function announce(lucastra: LucAstra, log: LogOutputChannel): Disposable 
     } else if (state.kind === "failed") {
       lost = false;
     }
+    if (answers(state)) {
+      silent.forget();
+    }
     if ((state.kind === "reconnecting" || state.kind === "failed") && state.silent !== undefined) {
       void silent.offerToEnd(state.silent, state.message);
     } else if (state.kind === "failed") {
@@ -35,20 +39,30 @@ export function announce(lucastra: LucAstra, log: LogOutputChannel): Disposable 
   });
 }
 
-/** A daemon that runs and cannot be reached: the user may know why, and is asked before it is ended. */
+/** Whether there is a daemon that answers, of whatever version. */
+function answers(state: State): boolean {
+  return state.kind === "ready" || state.kind === "incompatible";
+}
+
+/** A daemon that runs and does not answer: the user may know why, and is asked, once, before it is ended. */
 class SilentDaemon {
   readonly #lucastra: LucAstra;
-  #asking = false;
+  #offered: number | undefined;
 
   constructor(lucastra: LucAstra) {
     this.#lucastra = lucastra;
   }
 
+  /** A daemon has answered; should it fall silent again, the user is asked again. */
+  forget(): void {
+    this.#offered = undefined;
+  }
+
   async offerToEnd(pid: number, reason: string): Promise<void> {
-    if (this.#asking) {
+    if (this.#offered === pid) {
       return;
     }
-    this.#asking = true;
+    this.#offered = pid;
     const end = `End Process ${pid}`;
     const logs = "Show Logs";
     const chosen = await window.showWarningMessage(
@@ -57,13 +71,12 @@ class SilentDaemon {
       end,
       logs,
     );
-    this.#asking = false;
     if (chosen === logs) {
       await commands.executeCommand("lucastra.showLogs");
-    } else if (chosen === end && this.#lucastra.state.kind === "ready") {
+    } else if (chosen === end && answers(this.#lucastra.state)) {
       void window.showInformationMessage("LucAstra's daemon answers again, and was left alone.");
     } else if (chosen === end) {
-      await endDaemon(pid);
+      await endDaemon(pid, serverEnvironment());
       await commands.executeCommand("lucastra.restart");
     }
   }

@@ -21,7 +21,7 @@ import { helloOf, mismatchOf, type Outdated } from "./versions";
  * How the connection stands. `message` is a sentence for the user.
  *
  * `incompatible`: what is standard LSP goes on, and nothing else. `silent` is the process id of a daemon that runs, and
- * that the relay could not reach.
+ * does not answer.
  */
 export type State =
   | { kind: "starting" }
@@ -53,7 +53,10 @@ export interface Session {
 export interface Launcher {
   /** Find the server; throws `ServerMissing` when there is none. */
   find(signal: AbortSignal): Promise<Server>;
-  /** Start the relay and initialize; throws when the daemon cannot be reached, and when `signal` is aborted. */
+  /**
+   * Start the relay and initialize; throws when the daemon cannot be reached, `DaemonSilent` where it runs and does not
+   * answer, and when `signal` is aborted.
+   */
   start(server: Server, signal: AbortSignal): Promise<Session>;
   /** The process id of the daemon that owns the store; undefined where none does. */
   daemon(): Promise<number | undefined>;
@@ -62,6 +65,11 @@ export interface Launcher {
 /** There is no server; the message says how to get one. */
 export class ServerMissing extends Error {
   override readonly name = "ServerMissing";
+}
+
+/** A daemon runs, and does not answer. */
+export class DaemonSilent extends Error {
+  override readonly name = "DaemonSilent";
 }
 
 /** A request was made while there is no connection, and none is being made. */
@@ -233,7 +241,8 @@ export class LucAstra implements Disposable {
         this.#enter({ kind: "missing", message: reason });
         return "missing";
       }
-      return { reason, lastedMs: 0, silent: signal.aborted ? undefined : await this.#launcher.daemon() };
+      const isSilent = error instanceof DaemonSilent && !signal.aborted;
+      return { reason, lastedMs: 0, silent: isSilent ? await this.#launcher.daemon() : undefined };
     }
     const since = performance.now();
     const left = new AbortController();

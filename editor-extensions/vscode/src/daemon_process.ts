@@ -8,8 +8,8 @@ import { homedir, platform } from "node:os";
 import { join, resolve } from "node:path";
 import { promisify } from "node:util";
 
-/** A daemon that is asked to end by a signal commits what it has, and needs less than this. */
-const TERM_MS = 3_000;
+/** A daemon that is asked to end by a signal closes its files within 5 s. */
+const TERM_MS = 8_000;
 const POLL_MS = 50;
 
 /** The process that owns the store of `environment`; undefined where none does. */
@@ -23,8 +23,14 @@ export async function daemonOf(environment: NodeJS.ProcessEnv): Promise<number |
   return owner > 1 && (await isDaemon(owner)) ? owner : undefined;
 }
 
-/** End a daemon: by SIGTERM, else, as a stopped one or one that hangs heeds none, by SIGKILL. */
-export async function endDaemon(pid: number): Promise<void> {
+/**
+ * End a daemon, if it still owns the store of `environment`: by SIGTERM, else, as a stopped one or one that hangs heeds
+ * none, by SIGKILL.
+ */
+export async function endDaemon(pid: number, environment: NodeJS.ProcessEnv): Promise<void> {
+  if ((await daemonOf(environment)) !== pid) {
+    return;
+  }
   for (const signal of ["SIGTERM", "SIGKILL"] as const) {
     if (!(await isDaemon(pid))) {
       return;

@@ -16,13 +16,16 @@ import {
   RevealOutputChannelOn,
   type StaticFeature,
 } from "vscode-languageclient/node";
-import type { Launcher, Server, Session } from "./daemon";
+import { DaemonSilent, type Launcher, type Server, type Session } from "./daemon";
 import { daemonOf } from "./daemon_process";
 import { findServer } from "./server";
 import { sessionOn } from "./session";
 import { serverEnvironment, surroundings } from "./surroundings";
 
 const STDERR_LINES = 3;
+
+/** The relay's exit status where a daemon runs and does not answer. */
+const EXIT_SILENT = 69;
 
 /** A daemon that has not answered a goodbye by then does not answer; less than the client itself would wait. */
 const GOODBYE_MS = 1_500;
@@ -81,6 +84,9 @@ export class RelayLauncher implements Launcher {
       ]);
     } catch (error) {
       await end(client, relay, closed);
+      if (relay.exitCode === EXIT_SILENT) {
+        throw new DaemonSilent(said());
+      }
       throw said() === "" ? error : new Error(said());
     } finally {
       starting.abort();

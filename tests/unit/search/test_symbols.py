@@ -240,7 +240,9 @@ async def test_without_a_free_worker_the_names_of_chunks_are_found_and_the_rest_
 
 
 @pytest.mark.trio
-async def test_a_passage_that_kills_its_worker_is_not_tried_with_every_letter(tmp_path: Path) -> None:
+async def test_a_passage_that_kills_its_worker_is_not_tried_with_every_letter_but_again_later(
+    tmp_path: Path, autojump_clock: trio.testing.MockClock
+) -> None:
     workers = FakeWorkers()
     workers.failure = WorkerDied("the worker process died")
     symbols = service(FakeIndexer(tmp_path, catalog_of(tmp_path / "catalog", SHARED)), workers=workers)
@@ -248,3 +250,6 @@ async def test_a_passage_that_kills_its_worker_is_not_tried_with_every_letter(tm
     assert named(await symbols.find("price", [], limit=9)) == []
     assert named(await symbols.find("bas", [], limit=9)) == ["Basket"]
     assert len(workers.jobs) == 1
+    workers.failure = None
+    await trio.sleep(61)
+    assert named(await symbols.find("price", [], limit=9)) == ["total_price"]

@@ -22,6 +22,8 @@ M.INSTALL = "install it with `pipx install .` in a clone of LucAstra, or set `cm
 local GOODBYE_MS, STOP_MS = 1500, 5000
 --- One that is not connected again by then does not answer.
 local CONNECT_MS = 5000
+--- The relay's status where a daemon runs and does not answer.
+local SILENT = 69
 
 ---@alias lucastra.Phase "stopped"|"missing"|"starting"|"ready"|"incompatible"|"reconnecting"
 
@@ -29,7 +31,7 @@ local phase = "stopped" ---@type lucastra.Phase
 local client ---@type vim.lsp.Client?
 local mismatch ---@type string? Why the daemon cannot be asked, although it is connected.
 local folders = {} ---@type string[]
-local waiting = {} ---@type fun(client?: vim.lsp.Client, problem?: string)[]
+local waiting = {} ---@type fun(client?: vim.lsp.Client, problem?: string, silent?: boolean)[]
 local pending = {} ---@type table<integer, lucastra.Callback>
 local streams = {} ---@type table<string, fun(event: table)>
 local tokens = 0
@@ -59,11 +61,12 @@ end
 
 ---@param made? vim.lsp.Client
 ---@param problem? string
-local function serve_waiting(made, problem)
+---@param silent? boolean
+local function serve_waiting(made, problem, silent)
   local queue = waiting
   waiting = {}
   for _, fn in ipairs(queue) do
-    fn(made, problem)
+    fn(made, problem, silent)
   end
 end
 
@@ -193,20 +196,28 @@ local function fail_pending(problem)
   end
 end
 
+---@return boolean
+local function answers()
+  return phase == "ready" or phase == "incompatible"
+end
+
 --- Ask whether a daemon that runs and does not answer is to be ended.
----@param pid integer
-local function offer_to_end(pid)
+local function offer_to_end()
+  local pid = daemon.process()
+  if not pid then
+    return
+  end
   local choices = { ("end process %d, and start another"):format(pid), "wait for it" }
   local prompt = ("LucAstra's daemon, process %d, does not answer; ending it loses nothing that is indexed"):format(pid)
   vim.ui.select(choices, { prompt = prompt, kind = "lucastra.daemon" }, function(_, index)
     if index ~= 1 then
       return
-    elseif phase == "ready" then
+    elseif answers() then
       message.info("the daemon answers again, and was left alone")
       return
     end
     daemon.finish(pid, function()
-      if phase ~= "ready" then
+      if not answers() then
         start()
       end
     end)
@@ -214,16 +225,22 @@ local function offer_to_end(pid)
 end
 
 --- The relay could not reach the daemon: tell why, once, and who stands in the way.
-local function tell_unreached()
-  daemon.ask_reason(function(reason)
+---@param silent boolean
+local function tell_unreached(silent)
+  local function tell(reason)
     if reason ~= last_problem then
       last_problem = reason
-      local pid = daemon.process()
+      local pid = silent and daemon.process()
       local cure = pid and ("; it is process %d, which `:Lucastra! restart` ends"):format(pid) or ""
       message.error("cannot reach the daemon: " .. reason .. cure)
     end
-    serve_waiting(nil, reason)
-  end)
+    serve_waiting(nil, reason, silent)
+  end
+  if silent then
+    tell("it runs and does not answer")
+  else
+    daemon.ask_reason(tell)
+  end
 end
 
 --- The relay has left: with 0 because it was told to, else because the daemon did or was never reached.
@@ -251,8 +268,8 @@ local function on_exit(rpc, code, signal)
     retry_later()
   else
     told_of_loss = true
-    tell_unreached()
     retry_later()
+    tell_unreached(code == SILENT)
   end
 end
 
@@ -283,7 +300,7 @@ local function on_progress(problem, params, context)
   local stream = streams[params.token]
   if stream then
     stream(params.value)
-  else
+  elseif not tostring(params.token):find("^lucastra%-%d+$") then -- else it is late: its request has ended
     vim.lsp.handlers["$/progress"](problem, params, context)
   end
 end
@@ -320,7 +337,7 @@ function M.lsp_config()
 end
 
 --- Call `fn` with the client once it can be asked, or with what is wrong. Starts it if need be.
----@param fn fun(client?: vim.lsp.Client, problem?: string)
+---@param fn fun(client?: vim.lsp.Client, problem?: string, silent?: boolean)
 ---@param root? string A folder that the daemon is to know.
 function M.ready(fn, root)
   if root then
@@ -449,14 +466,30 @@ end
 
 --- Let the daemon stop, with whose end the connection ends too.
 ---@param leaving vim.lsp.Client
+---@param before lucastra.Phase
 ---@param answered fun()
-local function ask_to_stop(leaving, answered)
+local function ask_to_stop(leaving, before, answered)
   leaving:request(protocol.methods.stop, nil, function(problem)
     answered()
     if problem and client == leaving then
       restarting = false
-      enter("ready")
+      if phase == "reconnecting" then
+        enter(before)
+      end
       message.error(problem)
+    end
+  end)
+end
+
+--- Without a connection the daemon can only be told to stop once there is one.
+local function restart_once_connected()
+  M.ready(function(_, problem, silent)
+    if client then
+      M.restart(true)
+    elseif silent then
+      offer_to_end()
+    else
+      message.error(assert(problem))
     end
   end)
 end
@@ -465,14 +498,15 @@ end
 --- Requests under way end at once. The user is asked whether a daemon that does not answer is to be ended.
 ---@param stop_daemon boolean
 function M.restart(stop_daemon)
-  told_of_loss, tries = true, 0
+  local leaving, before = client, phase
+  tries = 0
+  if not leaving and stop_daemon then
+    restart_once_connected()
+    return
+  end
+  told_of_loss = true
   fail_pending("the connection was restarted before the daemon had answered; ask again")
-  local leaving = client
   if not leaving then
-    local pid = stop_daemon and daemon.process()
-    if pid then
-      offer_to_end(pid)
-    end
     start()
     return
   end
@@ -480,7 +514,7 @@ function M.restart(stop_daemon)
   enter("reconnecting")
   local answered = false
   if stop_daemon then
-    ask_to_stop(leaving, function()
+    ask_to_stop(leaving, before, function()
       answered = true
     end)
   else
@@ -492,9 +526,8 @@ function M.restart(stop_daemon)
     end
     leaving.rpc.terminate()
     vim.defer_fn(function()
-      local pid = phase ~= "ready" and daemon.process()
-      if pid then
-        offer_to_end(pid)
+      if not answers() then
+        offer_to_end()
       end
     end, CONNECT_MS)
   end, stop_daemon and STOP_MS or GOODBYE_MS)

@@ -6,8 +6,8 @@ local config = require("lucastra.config")
 local M = {}
 
 local POLL_MS = 50
---- A daemon that is asked to end by a signal commits what it has, and needs less than this.
-local TERM_MS = 3000
+--- A daemon that is asked to end by a signal closes its files within 5 s.
+local TERM_MS = 8000
 local PS_MS = 2000
 
 --- Why the relay leaves at once: what it says when it is started by hand.
@@ -71,12 +71,12 @@ end
 
 --- End a daemon: by SIGTERM, else, as a stopped one or one that hangs heeds none, by SIGKILL.
 ---@param pid integer
----@param done fun() Called once it is gone.
+---@param done fun() Called once it does not own the store any more.
 function M.finish(pid, done)
   local signals, waited = { "sigterm", "sigkill" }, TERM_MS
   local timer = assert(vim.uv.new_timer())
   local function look()
-    if not is_daemon(pid) or (waited >= TERM_MS and #signals == 0) then
+    if M.process() ~= pid or (waited >= TERM_MS and #signals == 0) then
       timer:stop()
       timer:close()
       done()

@@ -57,9 +57,7 @@ export class ChatSession {
    * While one is being written, nothing is asked.
    */
   async ask(text: string): Promise<void> {
-    if (this.opening !== undefined) {
-      await this.opening;
-    }
+    await this.opened();
     const question = withAttachments(text, this.state.attachments);
     if (text.trim() !== "" && !isAnswering(this.state)) {
       await this.send(question);
@@ -68,9 +66,7 @@ export class ChatSession {
 
   /** Ask a turn's question again, as a new turn; what had arrived before stays. */
   async retry(key: number): Promise<void> {
-    if (this.opening !== undefined) {
-      await this.opening;
-    }
+    await this.opened();
     const turn = this.state.turns.find((one) => one.key === key);
     if (turn !== undefined && !isAnswering(this.state)) {
       await this.send(turn.question);
@@ -93,9 +89,19 @@ export class ChatSession {
   async open(id: string): Promise<void> {
     const opening = this.read(id, this.leave());
     this.opening = opening;
-    await opening;
-    if (this.opening === opening) {
-      this.opening = undefined;
+    try {
+      await opening;
+    } finally {
+      if (this.opening === opening) {
+        this.opening = undefined;
+      }
+    }
+  }
+
+  /** Returns once no conversation is being opened; a failure is told to whoever opened it. */
+  private async opened(): Promise<void> {
+    while (this.opening !== undefined) {
+      await this.opening.catch(() => {});
     }
   }
 
