@@ -32,7 +32,8 @@ export function announce(lucastra: LucAstra, log: LogOutputChannel): Disposable 
     }
     if ((state.kind === "reconnecting" || state.kind === "failed") && state.silent !== undefined) {
       void silent.offerToEnd(state.silent, state.message);
-    } else if (state.kind === "failed") {
+    }
+    if (state.kind === "failed" && !silent.isAsking) {
       void offerRestart(state.message);
     }
     before = state.kind;
@@ -48,9 +49,14 @@ function answers(state: State): boolean {
 class SilentDaemon {
   readonly #lucastra: LucAstra;
   #offered: number | undefined;
+  #asking = false;
 
   constructor(lucastra: LucAstra) {
     this.#lucastra = lucastra;
+  }
+
+  get isAsking(): boolean {
+    return this.#asking;
   }
 
   /** A daemon has answered; should it fall silent again, the user is asked again. */
@@ -63,17 +69,23 @@ class SilentDaemon {
       return;
     }
     this.#offered = pid;
+    this.#asking = true;
     const end = `End Process ${pid}`;
     const logs = "Show Logs";
-    const chosen = await window.showWarningMessage(
-      `LucAstra's daemon, process ${pid}, runs and could not be reached: ${reason}. ` +
-        "Ending it loses nothing that is indexed; a new one is started.",
-      end,
-      logs,
-    );
-    if (chosen === logs) {
-      await commands.executeCommand("lucastra.showLogs");
-    } else if (chosen === end && answers(this.#lucastra.state)) {
+    let chosen: string | undefined;
+    do {
+      chosen = await window.showWarningMessage(
+        `LucAstra's daemon, process ${pid}, runs and could not be reached: ${reason}. ` +
+          "Ending it loses nothing that is indexed; a new one is started.",
+        end,
+        logs,
+      );
+      if (chosen === logs) {
+        await commands.executeCommand("lucastra.showLogs");
+      }
+    } while (chosen === logs && this.#offered === pid);
+    this.#asking = false;
+    if (chosen === end && answers(this.#lucastra.state)) {
       void window.showInformationMessage("LucAstra's daemon answers again, and was left alone.");
     } else if (chosen === end) {
       await endDaemon(pid, serverEnvironment());

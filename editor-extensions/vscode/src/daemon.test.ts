@@ -2,6 +2,7 @@ import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { MAX_FAILURES } from "./backoff";
 import {
   ConnectionLost,
+  DaemonSilent,
   type Launcher,
   LucAstra,
   NotConnected,
@@ -214,8 +215,8 @@ test.each(["the user restarts it", "the relay goes"])(
   },
 );
 
-test("names the process of a daemon that runs and cannot be reached", async () => {
-  launcher.failure = new Error("the daemon said nothing for 10 s");
+test("names the process of a daemon that runs and does not answer", async () => {
+  launcher.failure = new DaemonSilent("the daemon said nothing for 10 s");
   launcher.running = 4711;
   void lucastra.restart();
   await vi.advanceTimersByTimeAsync(0);
@@ -224,6 +225,14 @@ test("names the process of a daemon that runs and cannot be reached", async () =
   launcher.failure = undefined;
   await vi.advanceTimersByTimeAsync(250);
   expect(lucastra.state.kind).toBe("ready");
+});
+
+test("names no process where it is not the daemon's silence that keeps it from connecting", async () => {
+  launcher.failure = new Error("the daemon speaks another version");
+  launcher.running = 4711;
+  void lucastra.restart();
+  await vi.advanceTimersByTimeAsync(0);
+  expect(lucastra.state).toEqual({ kind: "reconnecting", message: "the daemon speaks another version" });
 });
 
 test.each([

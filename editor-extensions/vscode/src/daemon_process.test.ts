@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { daemonOf, endDaemon, homeOf } from "./daemon_process";
 
 describe("a daemon's home", () => {
@@ -27,6 +27,7 @@ describe("the process that owns the store", () => {
     processes = [];
   });
   afterEach(async () => {
+    vi.restoreAllMocks();
     for (const one of processes) {
       one.kill("SIGKILL");
     }
@@ -47,8 +48,12 @@ describe("the process that owns the store", () => {
     const daemon = await owner("lucastrad", "serve");
     expect(await daemonOf({ LUCASTRA_HOME: folder })).toBe(daemon.pid);
     daemon.kill("SIGSTOP");
+    const began = performance.now();
+    vi.spyOn(performance, "now").mockImplementation(() => began + 20 * (Date.now() - performance.timeOrigin - began));
+    const kill = vi.spyOn(process, "kill");
     const ended = once(daemon, "exit");
-    await endDaemon(daemon.pid as number);
+    const clock = performance.now();
+    await endDaemon(daemon.pid as number, { LUCASTRA_HOME: folder });
     expect(await ended).toEqual([null, "SIGKILL"]);
     expect(await daemonOf({ LUCASTRA_HOME: folder })).toBeUndefined();
   });

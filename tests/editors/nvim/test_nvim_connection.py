@@ -97,6 +97,41 @@ def test_a_daemon_that_hangs_from_the_beginning_is_named_and_ended_when_the_user
     assert home.daemon_pid not in {None, hung}
 
 
+def test_a_restart_with_a_bang_connects_first_where_nothing_is_connected(
+    editor: Editor, start: Callable[..., Editor], home: Home
+) -> None:
+    before = home.daemon_pid
+    other = start()
+    other.command("Lucastra! restart")
+    other.until(lambda: home.daemon_pid not in {None, before})
+    other.connected()
+    assert other.lua("return _G.offered") is None
+    editor.until_told("connected to the daemon again")
+
+
+@pytest.mark.parametrize(("status", "is_silent"), [(1, False), (69, True)])
+def test_the_end_of_a_daemon_is_offered_only_where_the_relay_found_it_silent(
+    editor: Editor, start: Callable[..., Editor], home: Home, tmp_path: Path, status: int, is_silent: bool
+) -> None:
+    relay = tmp_path / "lucastrad"
+    relay.write_text(f"#!/bin/sh\necho 'lucastrad: as the relay says' >&2\nexit {status}\n")
+    relay.chmod(0o700)
+    before = home.daemon_pid
+    settings = f"{{ cmd = {{ '{relay}', '--stdio' }}, reconnect = {{ first_ms = 60000, longest_ms = 60000 }} }}"
+    other = start(lua=f"vim.g.lucastra = {settings} _G.choose = 2")
+    other.command("edit shop/retry.py")
+    told = other.until_told("cannot reach the daemon")
+    assert ("`:Lucastra! restart` ends" in told) is is_silent
+    other.command("Lucastra! restart")
+    if is_silent:
+        offered = other.until(lambda: other.lua("return _G.offered"))
+        assert offered[0] == f"end process {before}, and start another"
+    else:
+        other.until(lambda: "LucAstra: as the relay says" in other.messages)
+        assert other.lua("return _G.offered") is None
+    assert home.daemon_pid == before
+
+
 def test_an_older_server_asks_for_a_newer_one_and_still_completes(start: Callable[..., Editor], tmp_path: Path) -> None:
     program = install(tmp_path, PROTOCOL_VERSION - 1)
     editor = start(lua=f"vim.g.lucastra = {{ cmd = {{ '{program}', '--stdio' }} }}")
@@ -110,6 +145,9 @@ def test_an_older_server_asks_for_a_newer_one_and_still_completes(start: Callabl
     editor.keys("<Esc>")
     editor.command("Lucastra search backoff")
     editor.until(lambda: len([one for one in editor.messages if "is too old" in one]) == 2)
+    editor.command("Lucastra! restart")
+    editor.until_told("asked for lucastra/stop all the same")
+    assert editor.lua("return require('lucastra').statusline()") == "LucAstra: update needed"
 
 
 def test_the_relay_goes_with_a_killed_editor(editor: Editor) -> None:

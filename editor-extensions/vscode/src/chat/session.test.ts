@@ -236,6 +236,44 @@ describe("a conversation", () => {
     expect(session.state.turns[1]).toMatchObject({ answer: "Here.", phase: "writing" });
   });
 
+  it.each(["ask", "retry"] as const)("that is opened last gets what it is told to %s while two are opened", async (how) => {
+    const { daemon, session } = chat();
+    const turns = [turn(1, { state: "partial" })];
+    daemon.answers["lucastra/conversation/history"] = { conversation: CONVERSATION, turns };
+    await session.open("c1");
+    const show: (() => void)[] = [];
+    for (const id of ["c2", "c3"]) {
+      daemon.answers["lucastra/conversation/history"] = new Promise((resolve) => {
+        show.push(() => resolve({ conversation: { ...CONVERSATION, id }, turns }));
+      });
+      void session.open(id);
+      await settled();
+    }
+    const [showFirst, showSecond] = show;
+    void (how === "ask" ? session.ask("and here?") : session.retry(2));
+    showFirst?.();
+    await settled();
+    expect(daemon.sent()).toEqual([]);
+    showSecond?.();
+    await settled();
+    expect(daemon.sent()).toMatchObject([{ conversation: "c3", text: how === "ask" ? "and here?" : "why?" }]);
+  });
+
+  it("that could not be shown keeps no later question waiting", async () => {
+    const { daemon, session } = chat();
+    daemon.remembered.mockImplementationOnce(() => {
+      throw new Error("the window's storage is closed");
+    });
+    daemon.answers["lucastra/conversation/history"] = coded("there is no such conversation", -33010);
+    const opening = session.open("c2");
+    const asking = session.ask("why?");
+    await expect(opening).rejects.toThrow("storage is closed");
+    await settled();
+    expect(daemon.sent()).toMatchObject([{ conversation: "c1", text: "why?" }]);
+    session.stop();
+    await asking;
+  });
+
   it("that was begun for a question, and left before it was asked, is not kept", async () => {
     const { daemon, session } = chat();
     const ending = session.ask("why?");
