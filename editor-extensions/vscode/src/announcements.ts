@@ -27,7 +27,8 @@ export function announce(lucastra: LucAstra, log: LogOutputChannel): Disposable 
     } else if (state.kind === "failed") {
       lost = false;
     }
-    if (answers(state)) {
+    // The user's own restart is a new question.
+    if (answers(state) || state.kind === "starting") {
       silent.forget();
     }
     if ((state.kind === "reconnecting" || state.kind === "failed") && state.silent !== undefined) {

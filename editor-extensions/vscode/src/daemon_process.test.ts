@@ -48,28 +48,42 @@ describe("the process that owns the store", () => {
     const daemon = await owner("lucastrad", "serve");
     expect(await daemonOf({ LUCASTRA_HOME: folder })).toBe(daemon.pid);
     daemon.kill("SIGSTOP");
-    const began = performance.now();
-    vi.spyOn(performance, "now").mockImplementation(() => began + 20 * (Date.now() - performance.timeOrigin - began));
-    const kill = vi.spyOn(process, "kill");
+    const now = performance.now.bind(performance);
+    vi.spyOn(performance, "now").mockImplementation(() => 20 * now());
+    const kill = process.kill.bind(process);
+    const signals: [signal: string | number | undefined, at: number][] = [];
+    vi.spyOn(process, "kill").mockImplementation((pid, signal) => {
+      signals.push([signal, performance.now()]);
+      return kill(pid, signal);
+    });
     const ended = once(daemon, "exit");
-    const clock = performance.now();
     await endDaemon(daemon.pid as number, { LUCASTRA_HOME: folder });
     expect(await ended).toEqual([null, "SIGKILL"]);
+    const [term, killed] = signals;
+    expect((killed?.[1] ?? 0) - (term?.[1] ?? 0)).toBeGreaterThanOrEqual(8_000);
     expect(await daemonOf({ LUCASTRA_HOME: folder })).toBeUndefined();
   });
 
   it("is asked to end before it is killed", async () => {
     const daemon = await owner("/opt/bin/lucastrad", "serve");
     const ended = once(daemon, "exit");
-    await endDaemon(daemon.pid as number);
+    await endDaemon(daemon.pid as number, { LUCASTRA_HOME: folder });
     expect(await ended).toEqual([0, null]);
   });
 
   it("is none where the id has become another process's, which is left alone", async () => {
     const other = await owner("lucastrad-notes.txt", "serve");
     expect(await daemonOf({ LUCASTRA_HOME: folder })).toBeUndefined();
-    await endDaemon(other.pid as number);
+    await endDaemon(other.pid as number, { LUCASTRA_HOME: folder });
     expect(other.exitCode ?? other.signalCode).toBeNull();
+  });
+
+  it("is the only one that is ended: not a daemon that the lock no longer names", async () => {
+    const former = await owner("lucastrad", "serve");
+    const daemon = await owner("lucastrad", "serve");
+    await endDaemon(former.pid as number, { LUCASTRA_HOME: folder });
+    expect([former.exitCode ?? former.signalCode, daemon.exitCode ?? daemon.signalCode]).toEqual([null, null]);
+    expect(await daemonOf({ LUCASTRA_HOME: folder })).toBe(daemon.pid);
   });
 
   it("is none where no daemon has run, or the last one cleared its lock", async () => {

@@ -236,28 +236,34 @@ describe("a conversation", () => {
     expect(session.state.turns[1]).toMatchObject({ answer: "Here.", phase: "writing" });
   });
 
-  it.each(["ask", "retry"] as const)("that is opened last gets what it is told to %s while two are opened", async (how) => {
-    const { daemon, session } = chat();
-    const turns = [turn(1, { state: "partial" })];
-    daemon.answers["lucastra/conversation/history"] = { conversation: CONVERSATION, turns };
-    await session.open("c1");
-    const show: (() => void)[] = [];
-    for (const id of ["c2", "c3"]) {
-      daemon.answers["lucastra/conversation/history"] = new Promise((resolve) => {
-        show.push(() => resolve({ conversation: { ...CONVERSATION, id }, turns }));
-      });
-      void session.open(id);
+  it.each(["ask", "retry"] as const)(
+    "that is opened last gets what it is told to %s while two are opened",
+    async (how) => {
+      const { daemon, session } = chat();
+      const turns = [turn(1, { state: "partial" })];
+      daemon.answers["lucastra/conversation/history"] = { conversation: CONVERSATION, turns };
+      await session.open("c1");
+      const openLater = (id: string): (() => void) => {
+        let show = (): void => {};
+        daemon.answers["lucastra/conversation/history"] = new Promise((resolve) => {
+          show = () => resolve({ conversation: { ...CONVERSATION, id }, turns });
+        });
+        void session.open(id);
+        return show;
+      };
+      const showFirst = openLater("c2");
       await settled();
-    }
-    const [showFirst, showSecond] = show;
-    void (how === "ask" ? session.ask("and here?") : session.retry(2));
-    showFirst?.();
-    await settled();
-    expect(daemon.sent()).toEqual([]);
-    showSecond?.();
-    await settled();
-    expect(daemon.sent()).toMatchObject([{ conversation: "c3", text: how === "ask" ? "and here?" : "why?" }]);
-  });
+      void (how === "ask" ? session.ask("and here?") : session.retry(2));
+      const showSecond = openLater("c3");
+      await settled();
+      showFirst();
+      await settled();
+      expect(daemon.sent()).toEqual([]);
+      showSecond();
+      await settled();
+      expect(daemon.sent()).toMatchObject([{ conversation: "c3", text: how === "ask" ? "and here?" : "why?" }]);
+    },
+  );
 
   it("that could not be shown keeps no later question waiting", async () => {
     const { daemon, session } = chat();

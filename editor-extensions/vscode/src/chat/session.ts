@@ -57,7 +57,9 @@ export class ChatSession {
    * While one is being written, nothing is asked.
    */
   async ask(text: string): Promise<void> {
-    await this.opened();
+    while (this.opening !== undefined) {
+      await this.opening.catch(() => {});
+    }
     const question = withAttachments(text, this.state.attachments);
     if (text.trim() !== "" && !isAnswering(this.state)) {
       await this.send(question);
@@ -66,7 +68,9 @@ export class ChatSession {
 
   /** Ask a turn's question again, as a new turn; what had arrived before stays. */
   async retry(key: number): Promise<void> {
-    await this.opened();
+    while (this.opening !== undefined) {
+      await this.opening.catch(() => {});
+    }
     const turn = this.state.turns.find((one) => one.key === key);
     if (turn !== undefined && !isAnswering(this.state)) {
       await this.send(turn.question);
@@ -95,13 +99,6 @@ export class ChatSession {
       if (this.opening === opening) {
         this.opening = undefined;
       }
-    }
-  }
-
-  /** Returns once no conversation is being opened; a failure is told to whoever opened it. */
-  private async opened(): Promise<void> {
-    while (this.opening !== undefined) {
-      await this.opening.catch(() => {});
     }
   }
 
