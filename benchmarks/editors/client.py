@@ -1,24 +1,15 @@
 """The same requests without an editor: how much of what an editor's user waits for is the daemon's and the model's."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from itertools import count
 from time import perf_counter
-from typing import Any
 
-import msgspec
-import trio
 from lucastra_client import Client
 from lucastra_protocol.answers import DeltaEvent, PassagesEvent
-from lucastra_protocol.connect import connect
-from lucastra_protocol.framing import FrameReader, frame
 
 from benchmarks.daemon import PrivateDaemon
 from benchmarks.editors.results import Measure, Model, Program, Timing
-from benchmarks.editors.scene import HEADER, PATIENCE_SECONDS, Scene
-from benchmarks.errors import BenchmarkError
+from benchmarks.editors.scene import HEADER, Scene
+from benchmarks.lsp_session import open_lsp_session
 
-_RECEIVE_BYTES = 64 * 1024
 _LIMIT = 20
 """Hits of a search in the VS Code extension's view."""
 _AUTOMATIC = 2
@@ -60,7 +51,7 @@ async def measure_completions(daemon: PrivateDaemon, scene: Scene, model: Model)
     """From the change of the buffer, sent with the request, to the items."""
     times: list[float | None] = []
     uri = scene.probe(Program.CLIENT).as_uri()
-    async with _session(daemon, scene) as session:
+    async with open_lsp_session(daemon, scene.project) as session:
         document = {"uri": uri, "languageId": "python", "version": 0, "text": HEADER}
         await session.tell("textDocument/didOpen", {"textDocument": document})
         for version, line in enumerate(scene.lines(scene.plan.of(model).completions), 1):
@@ -78,45 +69,3 @@ async def measure_completions(daemon: PrivateDaemon, scene: Scene, model: Model)
 
 def _since(began: float) -> float:
     return (perf_counter() - began) * 1000
-
-
-class _Session:
-    """The least of an editor: one request after the other over the daemon's socket."""
-
-    def __init__(self, stream: trio.abc.Stream) -> None:
-        self._stream = stream
-        self._frames = FrameReader()
-        self._ids = count(1)
-
-    async def tell(self, method: str, params: Any) -> None:
-        await self._send({"jsonrpc": "2.0", "method": method, "params": params})
-
-    async def ask(self, method: str, params: Any) -> Any:
-        """The result; raises BenchmarkError for an error, and after PATIENCE_SECONDS."""
-        number = next(self._ids)
-        await self._send({"jsonrpc": "2.0", "id": number, "method": method, "params": params})
-        with trio.move_on_after(PATIENCE_SECONDS):
-            while data := await self._stream.receive_some(_RECEIVE_BYTES):
-                for body in self._frames.feed(bytes(data)):
-                    message = msgspec.json.decode(body)
-                    if "method" not in message and message["id"] == number:
-                        if "error" in message:
-                            raise BenchmarkError(f"{method} was answered by {message['error']}")
-                        return message["result"]
-        raise BenchmarkError(f"{method} was not answered; see the daemon's log")
-
-    async def _send(self, message: Any) -> None:
-        await self._stream.send_all(frame(msgspec.json.encode(message)))
-
-
-@asynccontextmanager
-async def _session(daemon: PrivateDaemon, scene: Scene) -> AsyncIterator[_Session]:
-    stream = await connect(daemon.paths)
-    if stream is None:
-        raise BenchmarkError("the daemon refused a connection")
-    async with stream:
-        session = _Session(stream)
-        started: dict[str, Any] = {"processId": None, "rootUri": scene.project.as_uri(), "capabilities": {}}
-        await session.ask("initialize", started)
-        await session.tell("initialized", {})
-        yield session

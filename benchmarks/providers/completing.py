@@ -6,23 +6,19 @@ import re
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from itertools import count
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import trio
 from lucastra_client import Client
-from lucastra_protocol.connect import connect
-from lucastra_protocol.framing import FrameReader, frame
 
 from benchmarks.daemon import PrivateDaemon
 from benchmarks.errors import BenchmarkError, within
+from benchmarks.lsp_session import LspSession, open_lsp_session
 from benchmarks.providers.results import Completions, CompletionTimes
 from benchmarks.providers.tap import Exchange, Tap
 
 _SEED = 20_260_218
-_RECEIVE_BYTES = 64 * 1024
 _REPLY_SECONDS = 120.0
 _RELOAD_SECONDS = 30.0
 _POLL_SECONDS = 0.05
@@ -84,75 +80,36 @@ def _at(path: Path, lines: list[str], number: int) -> Place:
 
 
 class Editor:
-    """The least of an editor, which reads what the daemon tells of its work."""
+    """What completes, and reads what the daemon tells of its work."""
 
-    def __init__(self, stream: trio.abc.Stream) -> None:
-        self._stream = stream
-        self._frames = FrameReader()
-        self._ids = count(1)
-        self._replies: dict[int, tuple[float, Any]] = {}
+    def __init__(self) -> None:
         self.work: dict[int, tuple[float, float]] = {}
         """Of each completion that a model was asked for: (context, upstream) in milliseconds."""
+        self.session: LspSession
 
-    async def initialize(self, root: Path) -> None:
-        params = {"processId": None, "rootUri": root.as_uri(), "capabilities": {}, "trace": "verbose"}
-        await self.reply(await self.start("initialize", params))
-        await self.tell("initialized", {})
+    def heard(self, method: str, params: Any) -> None:
+        if method == "window/logMessage" and (told := _WORK.match(params["message"])):
+            self.work[int(told[1])] = float(told[2]), float(told[3])
 
     async def open(self, place: Place) -> None:
         item = {"uri": place.uri, "languageId": "python", "version": 1, "text": place.text}
-        await self.tell("textDocument/didOpen", {"textDocument": item})
+        await self.session.tell("textDocument/didOpen", {"textDocument": item})
 
     async def close(self, place: Place) -> None:
-        await self.tell("textDocument/didClose", {"textDocument": {"uri": place.uri}})
+        await self.session.tell("textDocument/didClose", {"textDocument": {"uri": place.uri}})
 
     async def complete(self, place: Place) -> int:
+        """Ask for a completion; returns the request's id."""
         where = {"line": place.line, "character": place.character}
         params = {"textDocument": {"uri": place.uri}, "position": where, "context": {"triggerKind": place.trigger}}
-        return await self.start(_INLINE_COMPLETION, params)
-
-    async def tell(self, method: str, params: Any) -> None:
-        await self._send({"jsonrpc": "2.0", "method": method, "params": params})
-
-    async def start(self, method: str, params: Any) -> int:
-        """Send a request; returns its id."""
-        number = next(self._ids)
-        await self._send({"jsonrpc": "2.0", "id": number, "method": method, "params": params})
-        return number
-
-    async def reply(self, number: int) -> tuple[float, Any]:
-        """When the reply to a request came, on Trio's clock, and its result. Raises BenchmarkError for an error."""
-        with within(_REPLY_SECONDS, "a reply of the daemon"):
-            while number not in self._replies:
-                data = await self._stream.receive_some(_RECEIVE_BYTES)
-                if not data:
-                    raise BenchmarkError("the daemon closed the connection")
-                for body in self._frames.feed(bytes(data)):
-                    self._take(msgspec.json.decode(body))
-        at, message = self._replies.pop(number)
-        if "error" in message:
-            raise BenchmarkError(f"a request was answered by {message['error']['message']}")
-        return at, message["result"]
-
-    def _take(self, message: Any) -> None:
-        if "method" not in message:
-            self._replies[message["id"]] = trio.current_time(), message
-        elif message["method"] == "window/logMessage" and (told := _WORK.match(message["params"]["message"])):
-            self.work[int(told[1])] = float(told[2]), float(told[3])
-
-    async def _send(self, message: Any) -> None:
-        await self._stream.send_all(frame(msgspec.json.encode(message)))
+        return await self.session.start(_INLINE_COMPLETION, params)
 
 
 @asynccontextmanager
 async def editor(daemon: PrivateDaemon, root: Path) -> AsyncIterator[Editor]:
     """An editor with the folder `root` open."""
-    stream = await connect(daemon.paths)
-    if stream is None:
-        raise BenchmarkError("the daemon refused a connection")
-    async with stream:
-        one = Editor(stream)
-        await one.initialize(root)
+    one = Editor()
+    async with open_lsp_session(daemon, root, trace="verbose", heard=one.heard) as one.session:
         yield one
 
 
@@ -188,7 +145,7 @@ async def measure_completions(subject: str, one: Editor, tap: Tap, where: Sequen
         before = len(tap.exchanges)
         began = trio.current_time()
         msg_id = await one.complete(place)
-        at, result = await one.reply(msg_id)
+        at, result = await one.session.reply(msg_id)
         await one.close(place)
         if number and msg_id in one.work:
             (exchange,) = tap.exchanges[before:]
@@ -215,7 +172,7 @@ async def measure_superseded(one: Editor, tap: Tap, where: Sequence[Place]) -> l
         msg_id = await one.complete(place)
         if previous is not None:
             superseded_id, superseded = previous
-            await one.reply(superseded_id)
+            await one.session.reply(superseded_id)
             if superseded_id not in one.work:  # else it was finished before
                 await _noted(tap, lambda superseded=superseded: superseded.closed_at is not None)
                 assert superseded.closed_at is not None
@@ -225,7 +182,7 @@ async def measure_superseded(one: Editor, tap: Tap, where: Sequence[Place]) -> l
         if number % 2:
             await _noted(tap, lambda asked=asked: asked.answered_at is not None)
         previous = msg_id, asked
-    await one.reply(msg_id)
+    await one.session.reply(msg_id)
     if not freed:
         raise BenchmarkError("no completion was superseded while the model worked")
     return freed

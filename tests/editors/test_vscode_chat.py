@@ -4,8 +4,8 @@ import threading
 
 import pytest
 from model_server import ModelServer
-from playwright.sync_api import expect
-from vscode_session import StartVSCode
+from playwright.sync_api import Frame, expect
+from vscode_session import StartVSCode, VSCode
 from vscode_views import chat_view, fold, open_chat, wait_until_indexed
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
@@ -18,18 +18,28 @@ ANSWER = (
 )
 
 
-def test_streams_an_answer_after_its_passages_and_a_citation_opens_the_lines(
-    start_vscode: StartVSCode, model: ModelServer
-) -> None:
+def ask(chat: Frame, question: str = "How are failed calls repeated?") -> None:
+    chat.locator("#question").fill(question)
+    chat.locator("#question").press("Enter")
+
+
+def with_half_an_answer(start_vscode: StartVSCode, model: ModelServer) -> tuple[VSCode, Frame]:
+    """A window whose chat shows the first words of `ANSWER`; the rest waits for `model.gate`."""
     model.answer = ANSWER
     model.gate = threading.Event()
     window = start_vscode(configuration={"llm": model.configuration})
     wait_until_indexed(window)
     chat = open_chat(window)
-    chat.locator("#question").fill("How are failed calls repeated?")
-    chat.locator("#question").press("Enter")
-    expect(chat.locator(".passages")).to_contain_text("retry.py")
+    ask(chat)
     expect(chat.locator(".answer")).to_contain_text("is made again")
+    return window, chat
+
+
+def test_streams_an_answer_after_its_passages_and_a_citation_opens_the_lines(
+    start_vscode: StartVSCode, model: ModelServer
+) -> None:
+    window, chat = with_half_an_answer(start_vscode, model)
+    expect(chat.locator(".passages")).to_contain_text("retry.py")
     expect(chat.get_by_title("Stop (Escape)")).to_be_visible()
     model.gate.set()
     expect(chat.locator(".answer strong")).to_have_text("twice as long")
@@ -43,14 +53,7 @@ def test_streams_an_answer_after_its_passages_and_a_citation_opens_the_lines(
 def test_stop_keeps_what_had_arrived_and_the_question_can_be_asked_again(
     start_vscode: StartVSCode, model: ModelServer
 ) -> None:
-    model.answer = ANSWER
-    model.gate = threading.Event()
-    window = start_vscode(configuration={"llm": model.configuration})
-    wait_until_indexed(window)
-    chat = open_chat(window)
-    chat.locator("#question").fill("How are failed calls repeated?")
-    chat.get_by_title("Ask (Enter)").click()
-    expect(chat.locator(".answer")).to_contain_text("is made again")
+    window, chat = with_half_an_answer(start_vscode, model)
     chat.get_by_title("Stop (Escape)").click()
     expect(chat.locator(".failure")).to_contain_text("Stopped")
     expect(chat.locator(".answer")).to_contain_text("is made again")
@@ -65,20 +68,12 @@ def test_stop_keeps_what_had_arrived_and_the_question_can_be_asked_again(
 def test_a_new_conversation_stops_the_answer_of_the_one_before_and_takes_nothing_of_it(
     start_vscode: StartVSCode, model: ModelServer
 ) -> None:
-    model.answer = ANSWER
-    model.gate = threading.Event()
-    window = start_vscode(configuration={"llm": model.configuration})
-    wait_until_indexed(window)
-    chat = open_chat(window)
-    chat.locator("#question").fill("How are failed calls repeated?")
-    chat.locator("#question").press("Enter")
-    expect(chat.locator(".answer")).to_contain_text("is made again")
+    window, chat = with_half_an_answer(start_vscode, model)
     window.run_command("LucAstra: New Conversation")
     expect(chat.locator(".turn")).to_have_count(0)
     model.gate.set()
     model.answer, model.gate = ("Seven.",), None
-    chat.locator("#question").fill("What does total_price add up?")
-    chat.locator("#question").press("Enter")
+    ask(chat, "What does total_price add up?")
     expect(chat.locator(".answer")).to_have_text("Seven.")
     expect(chat.locator(".turn")).to_have_count(1)
     window.run_command("LucAstra: Open Conversation…")
@@ -93,8 +88,7 @@ def test_shows_the_passages_where_no_model_is_configured(start_vscode: StartVSCo
     wait_until_indexed(window)
     chat = open_chat(window)
     expect(chat.locator(".model")).to_have_text("No model: passages only")
-    chat.locator("#question").fill("How are failed calls repeated?")
-    chat.locator("#question").press("Enter")
+    ask(chat)
     expect(chat.locator(".notice")).to_contain_text("No language model is configured")
     chat.locator(".passage", has_text="retry.py").first.click()
     expect(window.page.locator(".tab.active[data-resource-name='retry.py']")).to_be_visible()
@@ -112,8 +106,7 @@ def test_code_of_an_answer_goes_into_the_editor_and_a_selection_into_the_questio
     window.run_command("LucAstra: Attach Selection to Chat")
     chat = chat_view(window)
     expect(chat.locator(".attachments")).to_contain_text("shop/retry.py:1")
-    chat.locator("#question").fill("What is it?")
-    chat.locator("#question").press("Enter")
+    ask(chat, "What is it?")
     chat.locator(".answer").get_by_text("Insert").click()
     expect(editor).to_contain_text("limit = 7")
     (request,) = [one for one in model.requests if one["path"].endswith("/chat/completions")]
@@ -127,7 +120,7 @@ def test_a_conversation_is_renamed_and_opened_again_from_the_list(
     wait_until_indexed(window)
     chat = open_chat(window)
     chat.locator("#question").fill("How are failed calls repeated?")
-    chat.locator("#question").press("Enter")
+    chat.get_by_title("Ask (Enter)").click()
     expect(chat.locator(".answer")).to_have_text("It runs.")
     window.run_command("LucAstra: Rename Conversation…")
     window.page.locator(".quick-input-widget input").fill("Running")

@@ -37,10 +37,8 @@ def hang(request: bytes) -> bytes:
     return b""
 
 
-def touch_and_take_a_while(request: bytes) -> bytes:
-    Path(os.fsdecode(request)).touch()
-    time.sleep(0.3)
-    return b""
+def read_to_the_end(request: bytes) -> bytes:
+    return Path(os.fsdecode(request)).read_bytes()
 
 
 def fail(request: bytes) -> bytes:
@@ -94,13 +92,20 @@ async def test_a_cancelled_job_frees_its_place_at_once() -> None:
 async def test_a_short_job_is_not_ended_by_who_no_longer_wants_it_and_its_worker_stays(tmp_path: Path) -> None:
     async with open_pool(1) as pool:
         worker = await pool.run(pid, b"", timeout_seconds=SECONDS)
-        running = tmp_path / "running"
+        pipe = tmp_path / "pipe"
+        os.mkfifo(pipe)
+        wanted = trio.CancelScope()
+
+        async def ask() -> None:
+            with wanted:
+                await pool.run_short(read_to_the_end, bytes(pipe), wait_seconds=SECONDS, timeout_seconds=SECONDS)
+
         async with trio.open_nursery() as nursery:
-            short = partial(pool.run_short, touch_and_take_a_while, bytes(running))
-            nursery.start_soon(partial(short, wait_seconds=SECONDS, timeout_seconds=SECONDS))
-            while not running.exists():  # noqa: ASYNC110 - another process makes it
-                await trio.sleep(0.01)
-            nursery.cancel_scope.cancel()
+            nursery.start_soon(ask)
+            job_reads = await trio.to_thread.run_sync(partial(pipe.open, "wb"), abandon_on_cancel=True)
+            wanted.cancel()
+            await trio.testing.wait_all_tasks_blocked()
+            job_reads.close()
         assert await pool.run(pid, b"", timeout_seconds=SECONDS) == worker
         with pytest.raises(JobTimeout):
             await pool.run_short(hang, b"", wait_seconds=SECONDS, timeout_seconds=0.1)

@@ -13,8 +13,8 @@ def test_a_home_that_is_not_utf8_is_refused_with_the_cure(
     variable: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("LUCASTRA_HOME", raising=False)
-    monkeypatch.setenv(variable, os.fsdecode(b"/tmp/h\xff"))
-    with pytest.raises(LucAstraError, match=r"/tmp/h\\xff.* is not UTF-8.*set LUCASTRA_HOME to a folder") as caught:
+    monkeypatch.setenv(variable, os.fsdecode(b"/home/ada\xff"))
+    with pytest.raises(LucAstraError, match=r"/home/ada\\xff.* is not UTF-8.*set LUCASTRA_HOME to a folder") as caught:
         Paths.from_environment()
     assert caught.value.code == ErrorCode.STORE_UNAVAILABLE
     monkeypatch.setenv("LUCASTRA_HOME", str(tmp_path / "größe"))

@@ -14,19 +14,12 @@ from lucastra_protocol import answers
 from lucastra_protocol.errors import ErrorCode
 from real_daemon import RealDaemon, until, write
 from replay import Received, ReplayServer, Reply, serving
+from shop import SHOP
 
 pytestmark = [pytest.mark.slow, pytest.mark.trio]
 
 FILES = {
-    "shop/retry.py": (
-        "def retry_with_backoff(call, attempts=5):\n"
-        '    """Call again after a failure, waiting twice as long each time."""\n'
-        "    for attempt in range(attempts):\n"
-        "        try:\n"
-        "            return call()\n"
-        "        except OSError:\n"
-        "            time.sleep(2**attempt)\n"
-    ),
+    "shop/retry.py": SHOP["shop/retry.py"],
     "shop/cloud.py": "def upload_to_cloud(file):\n    return bucket.put(file)\n",
 }
 

@@ -7,28 +7,12 @@ import pytest
 import trio
 from lucastra_protocol.errors import ErrorCode, LucAstraError
 from real_daemon import RealDaemon, found, indexed, private_home, write
+from shop import SHOP
 
 pytestmark = [pytest.mark.slow, pytest.mark.trio]
 
-FILES = {
+FILES = SHOP | {
     "README.md": "# Shop\n\nSells things over the network.\n\n## Refunds\n\nMoney goes back within a week.\n",
-    "shop/retry.py": (
-        "import time\n\n\n"
-        "def retry_with_backoff(call, attempts=5):\n"
-        '    """Call again after a failure, waiting twice as long each time."""\n'
-        "    for attempt in range(attempts):\n"
-        "        try:\n"
-        "            return call()\n"
-        "        except OSError:\n"
-        "            time.sleep(2**attempt)\n"
-        "    raise TimeoutError\n"
-    ),
-    "shop/basket.py": (
-        "class Basket:\n"
-        '    """What a customer is about to buy."""\n\n'
-        "    def total_price(self):\n"
-        "        return sum(item.price for item in self.items)\n"
-    ),
     "shop/orders.py": (
         "class Order:\n"
         '    """What a customer has bought."""\n\n'
@@ -119,7 +103,7 @@ async def test_the_best_passage_of_each_file_comes_before_second_ones(shop: Real
 
 async def test_related_passages_leave_out_the_place_itself(shop: RealDaemon) -> None:
     async with shop.client() as client:
-        related = await client.related(root(shop) / "shop" / "basket.py", line=5)
+        related = await client.related(root(shop) / "shop" / "basket.py", line=8)
         assert related.hits[0].path == "shop/orders.py"
         assert ("shop/basket.py", "Basket.total_price") not in {(hit.path, hit.symbol) for hit in related.hits}
         with pytest.raises(LucAstraError, match="is not indexed") as refused:
