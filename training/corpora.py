@@ -16,6 +16,7 @@ import tarfile
 import tempfile
 import zipfile
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path, PurePosixPath
@@ -26,6 +27,8 @@ from training.held_out import HELD_OUT
 PACKAGES: Final = Path(__file__).with_name("packages.txt")
 _MAX_MISSING: Final = 0.1
 """Debian's mirrors drop superseded versions: so large a share of the packages may be missing."""
+_AT_ONCE: Final = 32
+"""Packages of one call: for most of them starting a client takes longer than the download."""
 _LARGEST_SOURCE_BYTES: Final = 400_000
 """Larger files are bundles of several projects, or generated."""
 
@@ -109,7 +112,7 @@ def fetch(wanted: Iterable[Package], cache: Path) -> list[Package]:
     for registry in Registry:
         batch = [package for package in lacking if package.registry is registry]
         if batch:
-            _download(registry, batch, _folder(cache, registry))
+            _download(registry, batch, cache)
     missing = [package for package in lacking if not _intact(package, cache)]
     if len(missing) > _MAX_MISSING * len(wanted):
         raise MissingPackages("cannot be fetched any more: " + ", ".join(f"{p.name}=={p.version}" for p in missing))
@@ -138,26 +141,38 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _download(registry: Registry, batch: list[Package], folder: Path) -> None:
+def _download(registry: Registry, batch: list[Package], cache: Path) -> None:
+    folder = _folder(cache, registry)
+    with _client(registry) as (command, pinned):
+        for start in range(0, len(batch), _AT_ONCE):
+            _run(
+                *command,
+                *(f"{one.name}{pinned}{one.version}" for one in batch[start : start + _AT_ONCE]),
+                folder=folder,
+            )
+        for package in batch:  # a call that names one that is gone brings none
+            if not _intact(package, cache):
+                _run(*command, f"{package.name}{pinned}{package.version}", folder=folder)
+
+
+@contextmanager
+def _client(registry: Registry) -> Iterator[tuple[tuple[str, ...], str]]:
+    """(what downloads into the working directory, what stands between a name and its version)."""
     if registry is Registry.PYPI:
-        _pip(batch, folder)
+        # The wheels of one platform, whatever this machine is: the pinned checksums are theirs.
+        platform = ("--platform=manylinux_2_28_x86_64", "--platform=manylinux2014_x86_64", "--python-version=3.11")
+        yield ("pip", "download", "-q", "--no-deps", "--only-binary=:all:", *platform), "=="
     elif registry is Registry.NPM:
-        for package in batch:
-            _run("npm", "pack", "--silent", f"{package.name}@{package.version}", folder=folder)
+        yield ("npm", "pack", "--silent"), "@"
     else:
-        _apt(registry, batch, folder)
+        with _apt() as options:
+            source = ("source", "--only-source", "--download-only")
+            yield ("apt-get", *options, *(("download",) if registry is Registry.DEBIAN else source)), "="
 
 
-def _pip(batch: list[Package], folder: Path) -> None:
-    # The wheels of one platform, whatever this machine is: the pinned checksums are theirs.
-    platform = ("--platform=manylinux_2_28_x86_64", "--platform=manylinux2014_x86_64", "--python-version=3.11")
-    for package in batch:
-        pin = f"{package.name}=={package.version}"
-        _run("pip", "download", "-q", "--no-deps", "--only-binary=:all:", *platform, pin, folder=folder)
-
-
-def _apt(registry: Registry, batch: list[Package], folder: Path) -> None:
-    """With package lists of its own, so that the machine's configuration is neither needed nor changed."""
+@contextmanager
+def _apt() -> Iterator[tuple[str, ...]]:
+    """Options of apt-get with package lists of its own: the machine's configuration is neither needed nor changed."""
     with tempfile.TemporaryDirectory() as scratch:
         state = Path(scratch)
         (state / "lists" / "partial").mkdir(parents=True)
@@ -171,13 +186,8 @@ def _apt(registry: Registry, batch: list[Package], folder: Path) -> None:
             f"-oDir::Cache={state}/cache",
             "-q",
         )
-        _run("apt-get", *options, "update", folder=folder)
-        for package in batch:
-            pin = f"{package.name}={package.version}"
-            if registry is Registry.DEBIAN:
-                _run("apt-get", *options, "download", pin, folder=folder)
-            else:
-                _run("apt-get", *options, "source", "--only-source", "--download-only", pin, folder=folder)
+        _run("apt-get", *options, "update", folder=state)
+        yield options
 
 
 def _run(*command: str, folder: Path) -> None:

@@ -32,6 +32,11 @@ SAME = Bar("questions that are ranked otherwise", Demand.AT_MOST, 0)
 
 PYTHON, PYTHON_2, JAVASCRIPT = "docstrings: Python", "docstrings: Python 2", "docstrings: JavaScript"
 DJANGO_FIRST = "Django questions"
+RARE_WORDS = "rare words"
+IDENTIFIER, WORD = "identifier", "word"
+"""Categories of these: `max_retries` or `maxRetries`, and `retries`."""
+RARE = {IDENTIFIER: (0.8, 0.95), WORD: (0.5, 0.75)}
+"""MRR@10 and recall@10."""
 DENSE_MRR = {PYTHON: 0.50, PYTHON_2: 0.50, JAVASCRIPT: 0.48}
 HYBRID_MRR = {PYTHON: 0.56, PYTHON_2: 0.56, JAVASCRIPT: 0.53}
 MINILM = "MiniLM int8"
@@ -45,6 +50,7 @@ def verdicts(report: RetrievalReport) -> list[Verdict]:
     found = [
         *_tuning(report.summaries),
         *_docstrings(report.summaries),
+        *_rare_words(report.summaries),
         *_better_halves(report.judged),
         *_answered(report.judged),
     ]
@@ -88,6 +94,17 @@ def _docstrings(summaries: Iterable[Summary]) -> list[Verdict]:
         found.append(Bar("MRR@10, hybrid", Demand.AT_LEAST, HYBRID_MRR[name]).hold(values[name, HYBRID], name))
         if (name, MINILM) in values:
             found.append(ABOVE_MINILM.hold(values[name, DENSE] - values[name, MINILM], name))
+    return found
+
+
+def _rare_words(summaries: Iterable[Summary]) -> list[Verdict]:
+    found: list[Verdict] = []
+    for one in summaries:
+        if one.set == RARE_WORDS and one.system == HYBRID and one.part in RARE:
+            subject = f"{one.set} ({one.part})"
+            mrr, recall = RARE[one.part]
+            found.append(Bar("MRR@10, hybrid", Demand.AT_LEAST, mrr).hold(one.mean.mrr, subject))
+            found.append(Bar("recall@10, hybrid", Demand.AT_LEAST, recall).hold(one.mean.recall, subject))
     return found
 
 

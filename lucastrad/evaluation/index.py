@@ -3,7 +3,7 @@
 Invariant: touches no workspace's store. Blocking: call it from a thread.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +12,18 @@ from numpy.typing import NDArray
 from lucastrad.evaluation.metrics import DEPTH, Place
 from lucastrad.evaluation.stripped import StrippedFile
 from lucastrad.search.query import parse
-from lucastrad.search.ranking import Candidate, Outline, best, rank
-from lucastrad.search.service import CANDIDATES, FIELD_BOOSTS
+from lucastrad.search.ranking import (
+    CANDIDATES,
+    MATCHES,
+    RARE,
+    Outline,
+    best,
+    candidates_of,
+    rank,
+    rare_words,
+    rarities,
+)
+from lucastrad.search.service import FIELD_BOOSTS
 from lucastrad.storage.keywords import KeywordChunk, KeywordIndex
 from lucastrad.types import SearchMode
 
@@ -58,16 +68,17 @@ class StrippedIndex:
     def search(self, question: str, mode: SearchMode, vector: NDArray[np.float32] | None) -> list[Place]:
         """The ten places that a user would see; `vector` is the question's, None or zero where it has none."""
         parsed = parse(question)
-        candidates: dict[int, Candidate] = {}
+        nearest: list[tuple[int, float]] = []
+        matching: Sequence[tuple[int, float]] = ()
+        rarity = rarities(parsed, self._keywords.holders(rare_words(parsed, mode), RARE), len(self))
         if mode is not SearchMode.KEYWORD and vector is not None and vector.any():
-            for number, cosine in self._nearest(vector):
-                candidates[number] = Candidate(number, cosine=cosine)
+            nearest = self._nearest(vector, rarity)
         if mode is not SearchMode.VECTOR:
-            for number, bm25 in self._keywords.search(parsed.terms, FIELD_BOOSTS, CANDIDATES):
-                candidates.setdefault(number, Candidate(number)).bm25 = bm25
-        found = list(candidates.values())
+            limit = MATCHES if mode is SearchMode.HYBRID else CANDIDATES
+            matching = self._keywords.search(parsed.terms, FIELD_BOOSTS, limit)
+        found = candidates_of(nearest, matching, rarity)
         best_bm25 = max((one.bm25 for one in found if one.bm25 is not None), default=1.0)
-        outlines = {number: self._outlines[number] for number in candidates}
+        outlines = {one.chunk: self._outlines[one.chunk] for one in found}
         ranked = rank(parsed, mode, found, outlines, best_bm25=best_bm25)
         return [self._places[item.chunk] for item in best(parsed, ranked, DEPTH, lambda item: item.path)]
 
@@ -75,8 +86,9 @@ class StrippedIndex:
         """Release the files of the keyword index."""
         self._keywords.close()
 
-    def _nearest(self, vector: NDArray[np.float32]) -> list[tuple[int, float]]:
+    def _nearest(self, vector: NDArray[np.float32], others: Collection[int]) -> list[tuple[int, float]]:
+        """The nearest passages, and `others` whatever their cosines."""
         cosines = self._matrix @ vector
         # Stable: equal cosines come in the order of the passages, on every machine.
-        best = np.argsort(-cosines, kind="stable")[:CANDIDATES]
-        return [(int(number), float(cosines[number])) for number in best]
+        best = map(int, np.argsort(-cosines, kind="stable")[:CANDIDATES])
+        return [(number, float(cosines[number])) for number in dict.fromkeys([*best, *others])]

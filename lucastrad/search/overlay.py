@@ -135,6 +135,14 @@ class Overlay:
                         scores[id_] = scores.get(id_, 0.0) + score
         return list(scores.items())
 
+    def holders(self, term: str, passes: Passes) -> list[int]:
+        """The chunks whose body holds a term."""
+        return [
+            live.chunks[number].id
+            for live in filter(passes, self.files.values())
+            for number, _ in live.terms[Field.BODY].holding(term)
+        ]
+
     def is_unsaved(self, chunk: int, path: str) -> bool:
         """Whether a chunk of `path` stands in a buffer only."""
         return chunk < 0 and path not in self.saved

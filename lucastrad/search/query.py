@@ -37,10 +37,23 @@ _ACTIONS = """
 """What functions are said to do. Words that name things as often (`filter`, `map`, `query`, `request`, `test`) are left
 out: "request context handling" asks about a thing."""
 
-_ASKS = re.compile(r"(?:how|where|what|which|who|why|when|is|are|do|does|can|should)\b", re.IGNORECASE)
-_DETERMINER = r"(?:the|an?|this|these|its|whether|if|that|all|each|every|any)"
-_DESCRIBES = re.compile(rf"(?:{_DETERMINER}|given|true if|false if|\w+ {_DETERMINER})\b", re.IGNORECASE)
-"""A sentence: "whether it is open", "the names of all options", "handles the rest"."""
+_ASKS = re.compile(
+    r"(?:how|where|what|which|who|why|when|is|are|do|does|can|should|explain|describe|summari[sz]e|(?:tell|show) me)\b"
+    r"|[^?]*\?\s*$",
+    re.IGNORECASE,
+)
+_IS_SENTENCE = re.compile(
+    r"\b(?:the|an?|this|these|its?|whether|if|that|all|each|every|any|given|is|are)\b", re.IGNORECASE
+)
+"""Documentation is written in sentences ("handles the rest", "names of all options"), topics are named without these
+words ("thread pool and work queue for async operations")."""
+_SAYS_WHAT_FOR = re.compile(
+    r"(?:\W*\w+\s+){0,3}(?:function|method|helper|decorator|hook|callback|wrapper|alias|shortcut|predicate|version)\s+"
+    r"(?:to|for|of|that|which)\b",
+    re.IGNORECASE,
+)
+"""As many functions are introduced: "Class decorator to mark algorithms". With sentences anywhere, not only at the
+beginning, this finds 95 instead of 87 % of docstrings to be such: .010 to .012 MRR@10 of all of them."""
 
 _SHORTEST_STEM = 4
 """`hash` and `hasher` are of one family; `in` and `index` are not."""
@@ -150,6 +163,7 @@ def _shape(text: str, names: set[str], *, single: bool) -> Shape:
     if not said or _ASKS.match(text):
         return Shape.QUESTION
     first = said[0].lower()
-    # "parsing of dates" asks about a thing, "parses dates" about a function.
-    acts = stem(first) in _ACTION_STEMS and not first.endswith("ing")
-    return Shape.ACTION if acts or _DESCRIBES.match(text) else Shape.QUESTION
+    if first.endswith("ing"):  # "parsing of dates" asks about a thing, "parses dates" about a function
+        return Shape.QUESTION
+    acts = stem(first) in _ACTION_STEMS or _IS_SENTENCE.search(text) or _SAYS_WHAT_FOR.match(text)
+    return Shape.ACTION if acts else Shape.QUESTION

@@ -25,7 +25,18 @@ from lucastrad.indexing.workspaces import WorkspaceService
 from lucastrad.search.buffers import LiveBuffers
 from lucastrad.search.overlay import NO_OVERLAY, Found, LiveFile, Overlay, over
 from lucastrad.search.query import ParsedQuery, parse
-from lucastrad.search.ranking import Candidate, Outline, best, rank
+from lucastrad.search.ranking import (
+    CANDIDATES,
+    MATCHES,
+    RARE,
+    Candidate,
+    Outline,
+    best,
+    candidates_of,
+    rank,
+    rare_words,
+    rarities,
+)
 from lucastrad.search.reranking import Reranker
 from lucastrad.storage.catalog import CatalogReader, ChunkSpan
 from lucastrad.storage.keywords import MOST_SPANS, Field, KeywordIndex
@@ -47,9 +58,9 @@ _R = TypeVar("_R")
 _Embed = Callable[[VectorSpace], Awaitable[NDArray[np.float32] | None]]
 """What is searched for, as a vector of a space; None where it has none there."""
 
-CANDIDATES = 100
-"""Per retriever and workspace: ranking features reorder within these."""
 FIELD_BOOSTS = {Field.BODY: 1.0, Field.SYMBOL: 2.5, Field.PATH: 1.2}
+Holders = dict[str, list[int]]
+"""Word → ids of the passages that hold it."""
 _MAX_CONCURRENT = 4
 _FILTERS = 8
 """Remembered over all workspaces."""
@@ -345,26 +356,56 @@ def _candidates(scope: _Scope, plan: _Plan) -> list[Candidate]:
     """What both indexes of one workspace find, and the buffers that lie over it."""
     store, query, vector = scope.indexer.store, plan.query, plan.vectors.get(scope.vectors.space)
     within = _eligible(store.catalog, scope.folder, plan)
-    limit = CANDIDATES + scope.overlay.hidden_chunks
+    hidden = scope.overlay.hidden_chunks
+    matches = MATCHES if query.mode is SearchMode.HYBRID else CANDIDATES
     nearest: Found = []
     matching: Found = []
+    holders: Holders = {}
     if within is None or within:
         if vector is not None:
-            nearest = scope.vectors.index.search(vector, limit, within, kind=plan.kind)
+            nearest = scope.vectors.index.search(vector, CANDIDATES + hidden, within, kind=plan.kind)
         if query.mode is not SearchMode.VECTOR:
-            matching = _keyword_candidates(store.keywords, plan.parsed, within, limit)
+            matching = _keyword_candidates(store.keywords, plan.parsed, within, matches + hidden)
+        holders = _holders(store.keywords, rare_words(plan.parsed, query.mode), within)
     if scope.overlay.files:
-        nearest, matching = _overlaid(scope, plan, nearest, matching)
-    candidates = {chunk: Candidate(chunk, cosine=cosine) for chunk, cosine in nearest}
-    for chunk, bm25 in matching:
-        candidates.setdefault(chunk, Candidate(chunk)).bm25 = bm25
+        nearest, matching, holders = _overlaid(scope, plan, nearest, matching, holders)
+    rarity = rarities(plan.parsed, holders, len(store.keywords))
+    if vector is not None:
+        nearest = _with_cosines_of(rarity, nearest, scope.vectors, vector)
+    candidates = candidates_of(nearest, matching[:matches], rarity)
     if plan.left_out is not None and plan.left_out[0] is scope.indexer:
-        candidates.pop(plan.left_out[1], None)
-    return list(candidates.values())
+        candidates = [candidate for candidate in candidates if candidate.chunk != plan.left_out[1]]
+    return candidates
 
 
-def _overlaid(scope: _Scope, plan: _Plan, nearest: Found, matching: Found) -> tuple[Found, Found]:
-    """What the indexes found, with the chunks of open buffers in the place of those of their files."""
+def _with_cosines_of(
+    rarity: Mapping[int, float], nearest: Found, vectors: ServedVectors, vector: NDArray[np.float32]
+) -> Found:
+    """The CANDIDATES nearest, and the passages with a rare word that are not among them."""
+    near, beyond = nearest[:CANDIDATES], nearest[CANDIDATES:]
+    near += [item for item in beyond if item[0] in rarity]
+    others = sorted(rarity.keys() - {chunk for chunk, _ in near})
+    spans = [ChunkSpan(chunk, chunk) for chunk in others if chunk >= 0]
+    return near + vectors.index.search(vector, len(spans), spans) if spans else near
+
+
+def _holders(keywords: KeywordIndex, terms: Sequence[str], within: list[ChunkSpan] | None) -> Holders:
+    """The passages that hold the rare ones of some words."""
+    found = keywords.holders(terms, RARE)
+    if within is None:
+        return found
+    return {
+        term: [
+            chunk for chunk, passes in zip(chunks, covered(np.array(chunks, np.int64), within), strict=True) if passes
+        ]
+        for term, chunks in found.items()
+    }
+
+
+def _overlaid(
+    scope: _Scope, plan: _Plan, nearest: Found, matching: Found, holders: Holders
+) -> tuple[Found, Found, Holders]:
+    """What the indexes found, best first, with the chunks of open buffers in the place of those of their files."""
     overlay, store, vector = scope.overlay, scope.indexer.store, plan.vectors.get(scope.vectors.space)
     below = f"{scope.folder}/" if scope.folder else ""
 
@@ -375,19 +416,25 @@ def _overlaid(scope: _Scope, plan: _Plan, nearest: Found, matching: Found) -> tu
             and (plan.paths is None or plan.paths.match_file(live.path))
         )
 
-    outlines = store.catalog.outlines([chunk for chunk, _ in (*nearest, *matching)])
-    hidden = {chunk for chunk, (path, *_) in outlines.items() if path in overlay.files}
+    found = {chunk for chunk, _ in (*nearest, *matching)}.union(*holders.values())
+    hidden = {chunk for chunk, (path, *_) in store.catalog.outlines(list(found)).items() if path in overlay.files}
 
     def together(indexed: Found, live: Found) -> Found:
         shown = [item for item in indexed if item[0] not in hidden] + live
-        return sorted(shown, key=lambda item: (-item[1], item[0]))[:CANDIDATES]
+        return sorted(shown, key=lambda item: (-item[1], item[0]))
 
     near = [] if vector is None else overlay.nearest(vector, scope.vectors.space, passes)
     if plan.query.mode is SearchMode.VECTOR:
-        return together(nearest, near), []
+        return together(nearest, near), [], {}
     terms = plan.parsed.terms
     statistics = store.keywords.statistics([term for term, _ in terms])
-    return together(nearest, near), together(matching, overlay.matching(terms, FIELD_BOOSTS, statistics, passes))
+    rare = {
+        term: [chunk for chunk in holders.get(term, ()) if chunk not in hidden] + overlay.holders(term, passes)
+        for term in rare_words(plan.parsed, plan.query.mode)
+        if statistics[Field.BODY].frequencies[term] <= RARE
+    }
+    live = overlay.matching(terms, FIELD_BOOSTS, statistics, passes)
+    return together(nearest, near), together(matching, live), rare
 
 
 def _searched(scope: _Scope, plan: _Plan) -> list[Hit]:

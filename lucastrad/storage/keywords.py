@@ -176,6 +176,18 @@ class KeywordIndex:
         ids = searcher.fast_field_values("chunk", [address for _, address in hits])
         return [(int(chunk or 0), float(score)) for chunk, (score, _) in zip(ids, hits, strict=True)]
 
+    def holders(self, terms: Iterable[str], most: int) -> dict[str, list[int]]:
+        """Term → the chunks whose body holds it, for terms that some chunks hold and at most `most`."""
+        searcher = self._index.searcher()
+        found = {}
+        for term in terms:
+            if 0 < searcher.doc_freq(Field.BODY.value, term) <= most:
+                query = tantivy.Query.term_query(self._schema, Field.BODY.value, term, index_option="freq")
+                hits = searcher.search(query, most, count=False).hits
+                ids = searcher.fast_field_values("chunk", [address for _, address in hits])
+                found[term] = [int(chunk or 0) for chunk in ids]
+        return found
+
     def statistics(self, terms: Collection[str]) -> dict[Field, FieldStatistics]:
         """What BM25 is made of for these terms, so that it can be counted for chunks that are not in the index."""
         searcher, lengths = self._index.searcher(), self._lengths

@@ -230,6 +230,23 @@ async def test_a_buffer_scores_what_its_file_scores_once_it_is_saved(desk: Desk)
     assert typed["alpha.py"]["keyword"] == pytest.approx(saved["alpha.py"]["keyword"], rel=0.25)
 
 
+async def test_the_one_passage_with_a_rare_word_is_first_wherever_it_stands(tmp_path: Path) -> None:
+    near = {f"near/n{n}.py": f"def where_used_{n}():\n    return 'where is it used'\n" for n in range(CANDIDATES + 30)}
+    (common, rare), question = ("x = 'qqq'\n", "x = retry_budget\n"), "where is retry_budget used"
+    async with desk_with(tmp_path, near | {"far.py": rare + "# and this here was read\n", "typed.py": common}) as desk:
+
+        async def first(**where: Any) -> tuple[str, bool, bool]:
+            hit = (await desk.find(question, SearchMode.HYBRID, **where))[0]
+            assert "vector" in hit.components
+            return hit.chunk.path, hit.unsaved, "rare" in hit.components
+
+        assert await first() == ("far.py", False, True)
+        assert (await first(paths=("near/",)))[2] is False
+        await desk.type("far.py", common)
+        await desk.type("typed.py", rare)
+        assert await first() == ("typed.py", True, True)
+
+
 async def test_related_passages_of_a_place_in_a_buffer(desk: Desk) -> None:
     await desk.type("alpha.py", "x = 1\n\n\ndef beta_like():\n    return 'shared', 'purple chair'\n")
     outcome = await desk.search.related(desk.root / "alpha.py", 4, SearchQuery(""))

@@ -3,7 +3,20 @@
 import pytest
 
 from lucastrad.search.query import WordFamilies, names_of, parse
-from lucastrad.search.ranking import COSINE_FLOOR, Candidate, Outline, Ranked, Weights, best, rank
+from lucastrad.search.ranking import (
+    AS_CODE,
+    CANDIDATES,
+    COSINE_FLOOR,
+    Candidate,
+    Outline,
+    Ranked,
+    Weights,
+    best,
+    candidates_of,
+    rank,
+    rare_words,
+    rarities,
+)
 from lucastrad.types import SearchMode
 
 HYBRID, VECTOR, KEYWORD = SearchMode.HYBRID, SearchMode.VECTOR, SearchMode.KEYWORD
@@ -28,6 +41,51 @@ def test_found_by_both_beats_found_by_one() -> None:
         [("a.py", "python", "", 0.8, None), ("b.py", "python", "", None, 9.0), ("c.py", "python", "", 0.8, 9.0)],
         ["c.py", "a.py", "b.py"],
     )
+
+
+def test_a_match_beyond_those_that_are_ranked_still_tells_a_near_passage_its_score() -> None:
+    near, far, last = 1, 7, 1_000 + CANDIDATES
+    matching = [(1_000 + place, 9.0) for place in range(CANDIDATES)] + [(near, 2.0), (last, 1.0)]
+    found = {one.chunk: one for one in candidates_of([(near, 0.8), (far, 0.7)], matching, {far: 0.5})}
+    assert found[near] == Candidate(near, cosine=0.8, bm25=2.0)
+    assert found[far] == Candidate(far, cosine=0.7, rarity=0.5)
+    assert found[1_000] == Candidate(1_000, bm25=9.0)
+    assert last not in found
+
+
+def test_the_passage_that_holds_the_rare_word_comes_before_nearer_ones() -> None:
+    outlines = {n: Outline(path, "python", "", "function") for n, path in enumerate(("near.py", "holds.py"))}
+    found = [Candidate(0, cosine=0.8, bm25=9.0), Candidate(1, cosine=0.5, bm25=5.0, rarity=1.0)]
+    first = rank(parse("where is max_retries read"), HYBRID, found, outlines, best_bm25=9.0)[0]
+    assert (first.path, first.components["rare"]) == ("holds.py", Weights().rare)
+
+
+def test_rarity_is_that_of_the_rarest_word_and_few_passages_are_looked_up() -> None:
+    query = parse("once thrice often")
+    found = rarities(query, {"once": [7], "thrice": [7, 8, 9], "nowhere": []}, passages=1_000)
+    assert found[7] == 1.0
+    assert 0.0 < found[8] == found[9] < 1.0
+    assert found.keys() == {7, 8, 9}
+    many = rarities(query, {"once": [7], "often": range(1_000, 1_000 + CANDIDATES)}, passages=10_000)
+    assert many == {7: 1.0}
+    assert rarities(query, {"everywhere": [1, 2]}, passages=2) == {1: 0.0, 2: 0.0}
+
+
+def test_a_word_that_is_written_as_code_counts_more_than_one_that_is_as_rare() -> None:
+    query = parse("where is maxRetries or _max_delay read politely")
+    as_code = AS_CODE[query.shape]
+    assert as_code > 1.0
+    holders = {"maxretries": [1], "max_delay": [2], "polit": [3]}
+    assert rarities(query, holders, passages=1_000) == {1: as_code, 2: as_code, 3: 1.0}
+
+
+@pytest.mark.parametrize(
+    ("query", "mode"), [("max_retries", SearchMode.HYBRID), ("where is max_retries read", SearchMode.VECTOR)]
+)
+def test_rare_words_are_looked_up_for_more_than_a_name_unless_words_do_not_count(query: str, mode: SearchMode) -> None:
+    assert rare_words(parse(query), mode) == ()
+    for other in (SearchMode.HYBRID, SearchMode.KEYWORD):
+        assert "max_retries" in rare_words(parse("where is max_retries read"), other)
 
 
 def test_the_scale_of_bm25_does_not_matter() -> None:

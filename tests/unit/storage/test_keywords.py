@@ -42,6 +42,16 @@ def test_a_search_within_spans_finds_what_is_there_with_the_scores_it_has_withou
     assert index.search(terms, BOOSTS, 100, [ChunkSpan(50, 60)]) == []
 
 
+def test_a_rare_word_tells_who_holds_it_in_the_body_and_a_common_or_unknown_one_nothing(index: KeywordIndex) -> None:
+    index.add([chunk(i, "load budget" if i in (2, 5) else "load", path="budget") for i in range(1, 7)])
+    index.commit(1)
+    held = index.holders(["load", "budget", "nowhere"], most=2)
+    assert {term: sorted(chunks) for term, chunks in held.items()} == {"budget": [2, 5]}
+    index.delete([5])
+    index.commit(2)
+    assert index.holders(["budget"], most=2) == {"budget": [2]}
+
+
 def test_nothing_is_visible_before_the_commit(index: KeywordIndex) -> None:
     index.add([chunk(1, "load")])
     assert found(index, "load") == []
