@@ -108,6 +108,7 @@ async def _serve(paths: Paths, configuration: Configuration, log: DaemonLog, *, 
                 builders=builders,
                 embeddings=embeddings,
                 rules_for=rules_for,
+                forget_rules=configuration.forget_workspace,
                 open_watcher=partial(_open_watcher, configuration),
                 policy=Policy(m=settings.vector_search.m, ef_construction=settings.vector_search.ef_construction),
             )

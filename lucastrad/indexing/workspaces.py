@@ -93,9 +93,11 @@ class WorkspaceService:
         builders: WorkerPool,
         embeddings: EmbeddingSpaces,
         rules_for: RulesFor,
+        forget_rules: Callable[[Path], None] = lambda root: None,
         open_watcher: OpenWatcher = Watcher,
         policy: Policy | None = None,
     ) -> None:
+        """`forget_rules` is told the root of a workspace that was removed."""
         self._home = home
         self._folder = home / "workspaces"
         self._pool = pool
@@ -103,6 +105,7 @@ class WorkspaceService:
         self._policy = policy or Policy()
         self._embeddings = embeddings
         self._rules_for = rules_for
+        self._forget_rules = forget_rules
         self._open_watcher = open_watcher
         self._running: dict[Path, _Running] = {}
         self._nursery: trio.Nursery | None = None
@@ -167,6 +170,7 @@ class WorkspaceService:
             await trio.to_thread.run_sync(shutil.rmtree, self._store_folder(root), True)
             self._running.pop(root, None)
             running.gone.set()
+        self._forget_rules(root)
         running.indexer.removed()
         self._rules_changed.notify()
         for outer in self._running.values():

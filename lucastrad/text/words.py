@@ -75,12 +75,6 @@ def terms(text: str) -> list[str]:
     return list(chain.from_iterable(map(_terms.__getitem__, written(text))))
 
 
-def unique_words(text: str) -> list[str]:
-    """The lower-case parts of the words, each once, in the order of first appearance; for embeddings."""
-    distinct = dict.fromkeys(written(text))
-    return list(dict.fromkeys(chain.from_iterable(map(_parts.__getitem__, distinct))))
-
-
 def identifiers(text: str) -> list[str]:
     """The identifiers as written, in order and with repeats."""
     words = written(text.replace("-", " "))

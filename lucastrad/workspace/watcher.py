@@ -12,14 +12,13 @@ import math
 import os
 import stat
 import sys
-from collections.abc import AsyncIterator, Callable, Collection
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Literal
 
 import trio
 
 from lucastrad.workspace.events import Events, EventsLostError, EventSource, ListFolders, OpenSource
-from lucastrad.workspace.scanner import ScanRules, folders
 
 MAX_PATHS = 1_000
 
@@ -66,17 +65,6 @@ def native_source(root: str, list_folders: ListFolders) -> EventSource:
     from lucastrad.workspace.watchfiles_events import WatchfilesSource
 
     return WatchfilesSource(root, list_folders)
-
-
-def list_in_thread(
-    root: str, rules: Callable[[], ScanRules], nested_roots: Callable[[], Collection[str]]
-) -> ListFolders:
-    """Lists folders with `scanner.folders` in a thread; for huge trees a worker process is kinder."""
-
-    async def list_folders(below: list[str]) -> list[str]:
-        return await trio.to_thread.run_sync(folders, root, rules(), nested_roots(), below)
-
-    return list_folders
 
 
 def no_source(root: str, list_folders: ListFolders) -> EventSource:

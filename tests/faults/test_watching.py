@@ -13,8 +13,8 @@ import pytest
 import trio
 
 from lucastrad.workspace.events import OpenSource
-from lucastrad.workspace.scanner import Candidate, ScanRules, check, scan
-from lucastrad.workspace.watcher import Watcher, list_in_thread, native_source
+from lucastrad.workspace.scanner import Candidate, ScanRules, check, folders, scan
+from lucastrad.workspace.watcher import Watcher, native_source
 from lucastrad.workspace.watchfiles_events import WatchfilesSource
 
 pytestmark = pytest.mark.slow
@@ -63,7 +63,9 @@ class Follower:
 
 @asynccontextmanager
 async def following(root: Path, open_source: OpenSource = native_source) -> AsyncIterator[Follower]:
-    list_folders = list_in_thread(str(root), lambda: RULES, lambda: ())
+    async def list_folders(below: list[str]) -> list[str]:
+        return await trio.to_thread.run_sync(folders, str(root), RULES, (), below)
+
     watcher = Watcher(str(root), list_folders, open_source=open_source)
     follower = Follower(root, watcher)
     async with trio.open_nursery() as nursery:

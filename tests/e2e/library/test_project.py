@@ -138,11 +138,14 @@ async def test_every_file_has_a_state_and_what_was_left_out_a_reason(shop: RealD
 
 
 async def test_a_removed_workspace_leaves_nothing_but_the_files(shop: RealDaemon) -> None:
-    other = write(shop.folder / "other", {"only.py": "def only_here():\n    return 1\n"})
+    broken = '{"search": {"limit": "three"}}'
+    other = write(shop.folder / "other", {"only.py": "def only_here():\n    return 1\n", ".lucastra.json": broken})
     async with shop.client() as client:
         await client.index(other)
         assert await found(client, "only_here") != []
+        assert any("search.limit" in problem for problem in (await client.config()).problems)
         assert await client.remove(other) == str(other)
+        assert (await client.config()).problems == []
         assert "only.py" not in await found(client, "only_here")
         assert [status.root for status in await client.workspaces()] == [str(root(shop))]
         assert len(shop.stores()) == 1

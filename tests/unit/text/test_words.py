@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lucastrad.text import words
-from lucastrad.text.words import identifiers, stem, terms, unique_words
+from lucastrad.text.words import identifiers, parts_of, stem, terms, written
 
 
 @pytest.mark.parametrize(
@@ -42,7 +42,7 @@ def test_terms_are_the_whole_and_its_parts(text: str, expected: list[str]) -> No
     ],
 )
 def test_hashes_and_encoded_bytes_are_no_words(noise: str) -> None:
-    assert unique_words(noise) == []
+    assert terms(noise) == []
     assert identifiers(noise) == []
 
 
@@ -75,8 +75,8 @@ def test_what_only_looks_like_an_ending_stays(word: str) -> None:
     assert stem(word) == word
 
 
-def test_unique_words_keep_the_order_and_drop_repeats() -> None:
-    assert unique_words("get_user(user_id) # get the Users") == ["get", "user", "id", "the", "users"]
+def test_parts_are_in_lower_case_and_in_order() -> None:
+    assert [parts_of(word) for word in written("getUser(user_id)")] == [("get", "user"), ("user", "id")]
 
 
 def test_identifiers_are_as_written() -> None:
@@ -86,11 +86,10 @@ def test_identifiers_are_as_written() -> None:
 @given(st.text(max_size=200))
 @settings(max_examples=200, deadline=None, derandomize=True)
 def test_any_text_gives_short_lower_case_words(text: str) -> None:
-    for word in [*unique_words(text), *terms(text)]:
+    for word in [*(part for whole in written(text) for part in parts_of(whole)), *terms(text)]:
         assert word
         assert word == word.lower()
         assert not word.isspace()
-    assert len(set(unique_words(text))) == len(unique_words(text))
 
 
 @given(st.text(st.sampled_from("abAB_-1 é日"), max_size=60))
