@@ -16,7 +16,7 @@ import tarfile
 import tempfile
 import zipfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path, PurePosixPath
@@ -191,10 +191,12 @@ def _apt() -> Iterator[tuple[str, ...]]:
 
 
 def _run(*command: str, folder: Path) -> None:
-    """What fails, also for want of the client, shows as a missing file."""
+    """What fails, also for want of the client or of time, shows as a missing file."""
     if shutil.which(command[0]) is None:
         return
-    subprocess.run(command, cwd=folder, check=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=900)
+    quiet = subprocess.DEVNULL
+    with suppress(subprocess.TimeoutExpired):
+        subprocess.run(command, cwd=folder, check=False, stdout=quiet, stderr=quiet, timeout=900)
 
 
 # Reading

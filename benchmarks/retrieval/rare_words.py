@@ -13,6 +13,7 @@ from benchmarks.retrieval import bars
 from benchmarks.retrieval.scoring import Question, Target
 from benchmarks.retrieval.searcher import Searcher
 from benchmarks.retrieval.systems import Corpus
+from lucastrad.text.words import terms
 
 _SEED = 20_261_123
 _OF_EACH = 20
@@ -27,21 +28,25 @@ _WORD = re.compile(r"[a-z]{6,}")
 def corpus(one: Corpus) -> Corpus:
     """The same corpus with questions about its rare words."""
     files: defaultdict[str, set[str]] = defaultdict(set)
+    """By term, as an index has it."""
+    words: set[str] = set()
     defined: set[str] = set()
     with Searcher(one.store) as searcher:
         for chunk in searcher.chunks():
+            for term in set(terms(chunk.text)):
+                files[term].add(chunk.path)
             if chunk.language == one.language:
                 defined.update(_SPLIT.split(chunk.symbol))
-                for word in set(_SAID.findall(chunk.text)):
-                    files[word].add(chunk.path)
-    rare = sorted(word for word, paths in files.items() if len(paths) <= _MOST_FILES and word not in defined)
+                words.update(_SAID.findall(chunk.text))
+    answers = {word: files[found[0]] for word in sorted(words - defined) if (found := terms(word))}
+    rare = [word for word, paths in answers.items() if 0 < len(paths) <= _MOST_FILES]
     drawn = random.Random(_SEED)
     kinds = {
         bars.IDENTIFIER: [word for word in rare if _IDENTIFIER.search(word)],
         bars.WORD: [word for word in rare if _WORD.fullmatch(word)],
     }
     questions = [
-        Question(drawn.choice(_FORMS).format(word), tuple(map(Target, sorted(files[word]))), category)
+        Question(drawn.choice(_FORMS).format(word), tuple(map(Target, sorted(answers[word]))), category)
         for category, words in kinds.items()
         for word in drawn.sample(words, min(_OF_EACH, len(words)))
     ]

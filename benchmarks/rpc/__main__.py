@@ -10,6 +10,7 @@ from benchmarks.corpora import DJANGO
 from benchmarks.daemon import open_daemon
 from benchmarks.machine import Machine
 from benchmarks.queries import sample_queries
+from benchmarks.rpc.buffers import measure_typing
 from benchmarks.rpc.loads import kill_clients, measure_load
 from benchmarks.rpc.results import Request, RpcReport
 from benchmarks.rpc.trivial import measure_paced, measure_trivial
@@ -38,6 +39,8 @@ def measure(options: Options) -> RpcReport:
             report.trivial = await measure_trivial(daemon, scratch, 3 if options.quick else 10, 1_000)
             for clients in CLIENTS:
                 report.paced.append(await measure_paced(daemon, clients, PACE, 5.0 if options.quick else 20.0))
+            step("typing into an open buffer")
+            report.typed = await measure_typing(daemon, tree, 50 if options.quick else 200)
             for request in Request:
                 for clients in CLIENTS:
                     step(f"{request}: {clients} at once, {each[request]} each")

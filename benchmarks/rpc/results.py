@@ -17,6 +17,7 @@ TRIVIAL = Bar("trivial request of our own, p50", Demand.AT_MOST, 0.072, "ms")
 """1.2 times what a prototype of pygls on Trio took."""
 PYGLS = Bar("trivial request of the standard, p50 / stock pygls", Demand.BELOW, 1)
 QUEUED = Bar("latency of many paced clients / of one that sends as much, p50", Demand.AT_MOST, 1.5)
+TYPED = Bar("keystroke to found, p99", Demand.BELOW, 150, "ms")
 BACKLOG = Bar("paced requests, p99", Demand.BELOW, 25, "ms")
 
 
@@ -99,6 +100,19 @@ class Paced:
         return f"{self.clients} client{'s' if self.clients > 1 else ''} at {self.per_second:,.0f} requests a second"
 
 
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """From a change of a buffer to the search that finds it."""
+
+    mode: str
+    latency_ms: Distribution
+
+    @property
+    def subject(self) -> str:
+        """What the bars call it."""
+        return f"{self.mode} search of what was typed"
+
+
 @dataclass(slots=True)
 class RpcReport:
     """The whole run."""
@@ -109,6 +123,7 @@ class RpcReport:
     trivial: Trivial | None = None
     paced: list[Paced] = field(default_factory=list)
     """By one client, and by many."""
+    typed: list[Typed] = field(default_factory=list)
     loads: list[Load] = field(default_factory=list)
     kills: Kills | None = None
     verdicts: list[Verdict] = field(default_factory=list)
@@ -123,6 +138,7 @@ class RpcReport:
             one, many = self.paced[0], self.paced[-1]
             self.verdicts.append(QUEUED.hold(many.latency_ms.p50 / one.latency_ms.p50, many.subject))
             self.verdicts.append(BACKLOG.hold(many.latency_ms.p99, many.subject))
+        self.verdicts += [TYPED.hold(typed.latency_ms.p99, typed.subject) for typed in self.typed]
         loads = {load.subject: load for load in self.loads}
         if self.kills is not None:
             others = f"{self.kills.others.subject} beside killed ones"
@@ -147,6 +163,9 @@ class RpcReport:
         for paced in self.paced:
             late = paced.latency_ms
             text.append(f"  {paced.subject}: p50 {late.p50:.2f} ms, p99 {late.p99:.2f}, worst {late.maximum:.2f}")
+        for typed in self.typed:
+            late = typed.latency_ms
+            text.append(f"  {typed.subject}: p50 {late.p50:.0f} ms, p99 {late.p99:.0f}, worst {late.maximum:.0f}")
         text += [f"  {load.subject:<24}{load}" for load in self.loads]
         if self.kills is not None:
             text.append(

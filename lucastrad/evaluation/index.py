@@ -16,6 +16,7 @@ from lucastrad.search.ranking import (
     CANDIDATES,
     MATCHES,
     RARE,
+    Holders,
     Outline,
     best,
     candidates_of,
@@ -70,7 +71,9 @@ class StrippedIndex:
         parsed = parse(question)
         nearest: list[tuple[int, float]] = []
         matching: Sequence[tuple[int, float]] = ()
-        rarity = rarities(parsed, self._keywords.holders(rare_words(parsed, mode), RARE), len(self))
+        found_words = self._keywords.holders(rare_words(parsed, mode), RARE)
+        holders = {word: Holders(len(chunks), chunks) for word, chunks in found_words.items()}
+        rarity = rarities(parsed, holders, len(self))
         if mode is not SearchMode.KEYWORD and vector is not None and vector.any():
             nearest = self._nearest(vector, rarity)
         if mode is not SearchMode.VECTOR:

@@ -29,7 +29,7 @@ class Weights:
     keyword: float = 0.1
     """Times BM25 over the best BM25, in a hybrid search."""
     keyword_of_action: float = 0.3
-    """The same for an action."""
+    """The same for an action, and for what is like a passage."""
     keyword_of_name: float = 1.0
     """The same for a name."""
     rare: float = 0.6
@@ -73,11 +73,13 @@ CANDIDATES = 100
 """Passages of each retriever and workspace that are ranked."""
 MATCHES = 400
 """Keyword matches that a hybrid search asks for: those beyond CANDIDATES only tell the nearest passages their BM25,
-which would otherwise count as 0. With 400 instead of 100, NDCG@10 of questions was .012 and MRR@10 of Python docstrings
-.009 higher, for 0.2 ms; 1,000 brought no more."""
+which would otherwise count as 0. With 400 instead of 100, NDCG@10 of hand-written questions was .012 and MRR@10 of
+Python docstrings .009 higher, for 0.3 ms over 33,000 passages; 1,000 brought no more."""
 
 RARE = 100
-"""A word that more passages hold is not rare."""
+"""Passages that hold rare words and are ranked, those of the rarest words first."""
+_LEAST_PASSAGES = 1_000
+"""In a smaller workspace most words are in one passage, by chance."""
 AS_CODE = {Shape.QUESTION: 2.5, Shape.ACTION: 1.7}
 """What the rarity of an identifier counts: whoever writes `max_retries` wants to see it. Documentation, which actions
 are like, also names what is only near: with 2.2 its MRR@10 was .003 to .007 lower."""
@@ -121,35 +123,41 @@ class Ranked:
     components: dict[str, float]
 
 
+@dataclass(frozen=True, slots=True)
+class Holders:
+    """Who holds a word."""
+
+    count: int
+    """Passages of the workspace."""
+    chunks: Sequence[int]
+    """Those of them that may be found."""
+
+
 def rare_words(query: ParsedQuery, mode: SearchMode) -> Sequence[str]:
     """The words of a query that are looked up where they are rare. None of a name: its letters count already.
 
     "where is max_retries read" wants the few passages that hold `max_retries`, which neither cosine nor BM25 bring to
     the front: the cell `rare-words` of `python -m benchmarks.retrieval` measures how often they come first.
     """
-    if mode is SearchMode.VECTOR or query.shape is Shape.NAME:
+    if mode is SearchMode.VECTOR or query.shape not in AS_CODE:
         return ()
     return [term for term, _ in query.terms]
 
 
-def rarities(query: ParsedQuery, holders: Mapping[str, Collection[int]], passages: int) -> dict[int, float]:
-    """Passage → the rarity of the rarest word that it holds, from 0 (all of the `passages` hold it) to 1 (one does), or
-    to AS_CODE where the query has it written as code.
+def rarities(query: ParsedQuery, holders: Mapping[str, Holders], passages: int) -> dict[int, float]:
+    """Passage → the rarity of the rarest word that it holds, from 0 (all of the workspace's `passages` hold it) to 1
+    (one does; less in a small workspace), times AS_CODE where the query has it written as code.
 
-    `holders` are the passages that hold a word, for each word; the rarest words come first, for CANDIDATES passages
-    together. The cube of the logarithm's share: of powers from 1 to 4 it was best on docstring questions, and no worse
-    than any on others.
+    The cube of the logarithm's share: of powers from 1 to 4 it was best on docstring questions, and no worse than any
+    on others.
     """
-    code = {name.strip("_").lower() for name in query.spelled}
+    code = query.code
     found: dict[int, float] = {}
-    for word, chunks in sorted(holders.items(), key=lambda item: len(item[1])):
-        if len(found.keys() | chunks) > CANDIDATES:
-            break
-        if chunks:
-            rarity = max(0.0, 1 - math.log(len(chunks)) / math.log(max(passages, 2))) ** 3
-            rarity *= AS_CODE.get(query.shape, 1.0) if word in code else 1.0
-            for chunk in chunks:
-                found[chunk] = max(rarity, found.get(chunk, 0.0))
+    for word, held in holders.items():
+        share = math.log(max(passages / max(held.count, 1), 1.0)) / math.log(max(passages, _LEAST_PASSAGES))
+        rarity = share**3 * (AS_CODE[query.shape] if word in code else 1.0)
+        for chunk in held.chunks:
+            found[chunk] = max(rarity, found.get(chunk, 0.0))
     return found
 
 
@@ -248,7 +256,7 @@ def _shares(query: ParsedQuery, mode: SearchMode, weights: Weights) -> tuple[flo
         return weights.vector, 1.0
     if query.shape is Shape.NAME:
         return weights.vector_of_name, weights.keyword_of_name
-    return weights.vector, weights.keyword_of_action if query.shape is Shape.ACTION else weights.keyword
+    return weights.vector, weights.keyword if query.shape is Shape.QUESTION else weights.keyword_of_action
 
 
 class _Features:

@@ -24,12 +24,13 @@ from lucastrad.indexing.store import ServedVectors
 from lucastrad.indexing.workspaces import WorkspaceService
 from lucastrad.search.buffers import LiveBuffers
 from lucastrad.search.overlay import NO_OVERLAY, Found, LiveFile, Overlay, over
-from lucastrad.search.query import ParsedQuery, parse
+from lucastrad.search.query import ParsedQuery, Shape, parse
 from lucastrad.search.ranking import (
     CANDIDATES,
     MATCHES,
     RARE,
     Candidate,
+    Holders,
     Outline,
     best,
     candidates_of,
@@ -59,8 +60,8 @@ _Embed = Callable[[VectorSpace], Awaitable[NDArray[np.float32] | None]]
 """What is searched for, as a vector of a space; None where it has none there."""
 
 FIELD_BOOSTS = {Field.BODY: 1.0, Field.SYMBOL: 2.5, Field.PATH: 1.2}
-Holders = dict[str, list[int]]
-"""Word → ids of the passages that hold it."""
+_HoldersOf = dict[str, Holders]
+"""By word."""
 _MAX_CONCURRENT = 4
 _FILTERS = 8
 """Remembered over all workspaces."""
@@ -174,7 +175,7 @@ class SearchService:
 
         terms = parse(f"{chunk.symbol} {chunk.text}"[:4096]).terms
         # Its words are neither a question nor a name: only what the passages say counts, not what they are called.
-        parsed = ParsedQuery("", terms, frozenset(), frozenset())
+        parsed = ParsedQuery("", terms, frozenset(), frozenset(), shape=Shape.PASSAGE)
         if not query.folders:
             query = replace(query, folders=(str(indexer.root),))
         left_out = (indexer, chunk.id)
@@ -356,16 +357,16 @@ def _candidates(scope: _Scope, plan: _Plan) -> list[Candidate]:
     """What both indexes of one workspace find, and the buffers that lie over it."""
     store, query, vector = scope.indexer.store, plan.query, plan.vectors.get(scope.vectors.space)
     within = _eligible(store.catalog, scope.folder, plan)
-    hidden = scope.overlay.hidden_chunks
+    beneath = scope.overlay.hidden_chunks
     matches = MATCHES if query.mode is SearchMode.HYBRID else CANDIDATES
     nearest: Found = []
     matching: Found = []
-    holders: Holders = {}
+    holders: _HoldersOf = {}
     if within is None or within:
         if vector is not None:
-            nearest = scope.vectors.index.search(vector, CANDIDATES + hidden, within, kind=plan.kind)
+            nearest = scope.vectors.index.search(vector, CANDIDATES + beneath, within, kind=plan.kind)
         if query.mode is not SearchMode.VECTOR:
-            matching = _keyword_candidates(store.keywords, plan.parsed, within, matches + hidden)
+            matching = _keyword_candidates(store.keywords, plan.parsed, within, matches + beneath)
         holders = _holders(store.keywords, rare_words(plan.parsed, query.mode), within)
     if scope.overlay.files:
         nearest, matching, holders = _overlaid(scope, plan, nearest, matching, holders)
@@ -389,22 +390,21 @@ def _with_cosines_of(
     return near + vectors.index.search(vector, len(spans), spans) if spans else near
 
 
-def _holders(keywords: KeywordIndex, terms: Sequence[str], within: list[ChunkSpan] | None) -> Holders:
-    """The passages that hold the rare ones of some words."""
+def _holders(keywords: KeywordIndex, terms: Sequence[str], within: list[ChunkSpan] | None) -> _HoldersOf:
+    """Who holds the rare ones of some words. How rare they are does not depend on the filter."""
     found = keywords.holders(terms, RARE)
     if within is None:
-        return found
+        return {term: Holders(len(chunks), chunks) for term, chunks in found.items()}
+    ids = np.array([chunk for chunks in found.values() for chunk in chunks], np.int64)
+    passing = set(ids[covered(ids, within)].tolist())
     return {
-        term: [
-            chunk for chunk, passes in zip(chunks, covered(np.array(chunks, np.int64), within), strict=True) if passes
-        ]
-        for term, chunks in found.items()
+        term: Holders(len(chunks), [chunk for chunk in chunks if chunk in passing]) for term, chunks in found.items()
     }
 
 
 def _overlaid(
-    scope: _Scope, plan: _Plan, nearest: Found, matching: Found, holders: Holders
-) -> tuple[Found, Found, Holders]:
+    scope: _Scope, plan: _Plan, nearest: Found, matching: Found, holders: _HoldersOf
+) -> tuple[Found, Found, _HoldersOf]:
     """What the indexes found, best first, with the chunks of open buffers in the place of those of their files."""
     overlay, store, vector = scope.overlay, scope.indexer.store, plan.vectors.get(scope.vectors.space)
     below = f"{scope.folder}/" if scope.folder else ""
@@ -416,7 +416,7 @@ def _overlaid(
             and (plan.paths is None or plan.paths.match_file(live.path))
         )
 
-    found = {chunk for chunk, _ in (*nearest, *matching)}.union(*holders.values())
+    found = {chunk for chunk, _ in (*nearest, *matching)}.union(*(held.chunks for held in holders.values()))
     hidden = {chunk for chunk, (path, *_) in store.catalog.outlines(list(found)).items() if path in overlay.files}
 
     def together(indexed: Found, live: Found) -> Found:
@@ -428,11 +428,11 @@ def _overlaid(
         return together(nearest, near), [], {}
     terms = plan.parsed.terms
     statistics = store.keywords.statistics([term for term, _ in terms])
-    rare = {
-        term: [chunk for chunk in holders.get(term, ()) if chunk not in hidden] + overlay.holders(term, passes)
-        for term in rare_words(plan.parsed, plan.query.mode)
-        if statistics[Field.BODY].frequencies[term] <= RARE
-    }
+    rare: _HoldersOf = {}
+    for term, held in holders.items():
+        typed = overlay.holders(term, passes)
+        shown = [chunk for chunk in held.chunks if chunk not in hidden]
+        rare[term] = Holders(max(held.count, len(typed)), [*shown, *typed])
     live = overlay.matching(terms, FIELD_BOOSTS, statistics, passes)
     return together(nearest, near), together(matching, live), rare
 

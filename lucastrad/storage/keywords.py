@@ -177,15 +177,23 @@ class KeywordIndex:
         return [(int(chunk or 0), float(score)) for chunk, (score, _) in zip(ids, hits, strict=True)]
 
     def holders(self, terms: Iterable[str], most: int) -> dict[str, list[int]]:
-        """Term → the chunks whose body holds it, for terms that some chunks hold and at most `most`."""
+        """Term → the chunks whose body holds it: the rarest terms first, for `most` chunks together. Terms that no
+        chunk holds are there too, with none."""
         searcher = self._index.searcher()
-        found = {}
-        for term in terms:
-            if 0 < searcher.doc_freq(Field.BODY.value, term) <= most:
-                query = tantivy.Query.term_query(self._schema, Field.BODY.value, term, index_option="freq")
-                hits = searcher.search(query, most, count=False).hits
-                ids = searcher.fast_field_values("chunk", [address for _, address in hits])
-                found[term] = [int(chunk or 0) for chunk in ids]
+        # Deleted documents are counted until their segment is merged away.
+        counted = sorted((searcher.doc_freq(Field.BODY.value, term), term) for term in set(terms))
+        found: dict[str, list[int]] = {}
+        room = most
+        for count, term in counted:
+            if count > 2 * most:
+                break
+            query = tantivy.Query.term_query(self._schema, Field.BODY.value, term, index_option="freq")
+            hits = searcher.search(query, room + 1, count=False).hits
+            if len(hits) > room:
+                break
+            ids = searcher.fast_field_values("chunk", [address for _, address in hits])
+            found[term] = [int(chunk or 0) for chunk in ids]
+            room -= len(hits)
         return found
 
     def statistics(self, terms: Collection[str]) -> dict[Field, FieldStatistics]:

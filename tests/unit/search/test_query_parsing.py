@@ -51,7 +51,7 @@ def test_repeated_words_weigh_more_and_a_long_query_is_bounded() -> None:
         ("method to close the pool", Shape.ACTION),
         ("whether the pool is closed", Shape.ACTION),
         ("Handle the rest of the line", Shape.ACTION),
-        ("Names of all options", Shape.ACTION),
+        ("Abstract base that all options have", Shape.ACTION),
         ("Class decorator to mark algorithms", Shape.ACTION),
         ("Recursive version of `walk`", Shape.ACTION),
         ("what the parser does", Shape.QUESTION),
@@ -63,7 +63,9 @@ def test_repeated_words_weigh_more_and_a_long_query_is_bounded() -> None:
         ("sending an answer with a body", Shape.QUESTION),
         ("explain the retry logic", Shape.QUESTION),
         ("Tell me how a row is deleted", Shape.QUESTION),
-        ("the login flow?", Shape.QUESTION),
+        ("the login flow??", Shape.QUESTION),
+        ("error handling in the parser", Shape.QUESTION),
+        ("Bring the window to the front", Shape.ACTION),
         ("parsing of functions", Shape.QUESTION),
         ("", Shape.QUESTION),
         ("?!", Shape.QUESTION),
@@ -71,3 +73,21 @@ def test_repeated_words_weigh_more_and_a_long_query_is_bounded() -> None:
 )
 def test_the_form_of_a_query_tells_what_is_wanted(text: str, shape: Shape) -> None:
     assert parse(text).shape is shape
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("where is max_retries read", {"max_retries"}),
+        ("where is _maxRetries or Basket.totals used", {"maxretries", "total"}),
+        ("what calls std::sort and list->push", {"sort", "push"}),
+        ("does settings.py of python 3.11 read pyproject.toml, e.g. node.js", set()),
+    ],
+)
+def test_what_is_written_as_code_is_no_file_name_and_no_number(text: str, code: set[str]) -> None:
+    assert parse(text).code == code
+
+
+def test_runs_of_blanks_are_read_in_no_time() -> None:
+    blanks = " " * 1_000
+    assert parse(f"xa{blanks}xb{blanks}xc{blanks}xd").shape is Shape.QUESTION  # for hours if it is cubic

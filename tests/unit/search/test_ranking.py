@@ -8,6 +8,7 @@ from lucastrad.search.ranking import (
     CANDIDATES,
     COSINE_FLOOR,
     Candidate,
+    Holders,
     Outline,
     Ranked,
     Weights,
@@ -60,23 +61,33 @@ def test_the_passage_that_holds_the_rare_word_comes_before_nearer_ones() -> None
     assert (first.path, first.components["rare"]) == ("holds.py", Weights().rare)
 
 
-def test_rarity_is_that_of_the_rarest_word_and_few_passages_are_looked_up() -> None:
-    query = parse("once thrice often")
-    found = rarities(query, {"once": [7], "thrice": [7, 8, 9], "nowhere": []}, passages=1_000)
-    assert found[7] == 1.0
+def held_by(*chunks: int, count: int | None = None) -> Holders:
+    return Holders(len(chunks) if count is None else count, chunks)
+
+
+def test_rarity_is_that_of_the_rarest_word() -> None:
+    query = parse("once thrice everywhere")
+    found = rarities(query, {"once": held_by(7), "thrice": held_by(7, 8, 9), "nowhere": held_by()}, passages=2_000)
+    assert found[7] == pytest.approx(1.0)
     assert 0.0 < found[8] == found[9] < 1.0
     assert found.keys() == {7, 8, 9}
-    many = rarities(query, {"once": [7], "often": range(1_000, 1_000 + CANDIDATES)}, passages=10_000)
-    assert many == {7: 1.0}
-    assert rarities(query, {"everywhere": [1, 2]}, passages=2) == {1: 0.0, 2: 0.0}
+    assert rarities(query, {"everywhere": held_by(1, 2)}, passages=2) == {1: 0.0, 2: 0.0}
+
+
+def test_a_filter_makes_no_word_rarer_and_a_small_workspace_none_rare() -> None:
+    query = parse("rare once")
+    (filtered,) = rarities(query, {"rare": held_by(7, count=80)}, passages=2_000).values()
+    (small,) = rarities(query, {"once": held_by(7)}, passages=5).values()
+    (alone,) = rarities(query, {"once": held_by(7)}, passages=2_000).values()
+    assert filtered < 0.1 * alone
+    assert small < 0.1 * alone
 
 
 def test_a_word_that_is_written_as_code_counts_more_than_one_that_is_as_rare() -> None:
     query = parse("where is maxRetries or _max_delay read politely")
-    as_code = AS_CODE[query.shape]
-    assert as_code > 1.0
-    holders = {"maxretries": [1], "max_delay": [2], "polit": [3]}
-    assert rarities(query, holders, passages=1_000) == {1: as_code, 2: as_code, 3: 1.0}
+    found = rarities(query, {"maxretries": held_by(1), "max_delay": held_by(2), "polit": held_by(3)}, passages=2_000)
+    assert found[1] == found[2] == pytest.approx(AS_CODE[query.shape] * found[3])
+    assert found[1] > found[3]
 
 
 @pytest.mark.parametrize(

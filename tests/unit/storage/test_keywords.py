@@ -42,14 +42,26 @@ def test_a_search_within_spans_finds_what_is_there_with_the_scores_it_has_withou
     assert index.search(terms, BOOSTS, 100, [ChunkSpan(50, 60)]) == []
 
 
-def test_a_rare_word_tells_who_holds_it_in_the_body_and_a_common_or_unknown_one_nothing(index: KeywordIndex) -> None:
+def test_rare_words_tell_who_holds_them_in_the_body(index: KeywordIndex) -> None:
     index.add([chunk(i, "load budget" if i in (2, 5) else "load", path="budget") for i in range(1, 7)])
     index.commit(1)
     held = index.holders(["load", "budget", "nowhere"], most=2)
-    assert {term: sorted(chunks) for term, chunks in held.items()} == {"budget": [2, 5]}
-    index.delete([5])
+    assert {term: sorted(chunks) for term, chunks in held.items()} == {"nowhere": [], "budget": [2, 5]}
+
+
+def test_the_rarest_words_take_what_room_there_is(index: KeywordIndex) -> None:
+    index.add([chunk(i, " ".join(f"w{width}" for width in (1, 2, 3) if i <= width)) for i in range(1, 7)])
+    index.commit(1)
+    assert index.holders(["w3", "w2", "w1"], most=3).keys() == {"w1", "w2"}
+
+
+def test_deleted_chunks_make_no_word_more_common(index: KeywordIndex) -> None:
+    index.add([chunk(i, "budget") for i in (1, 2)])
+    index.commit(1)
+    index.delete([1, 2])
+    index.add([chunk(i, "budget") for i in (3, 4)])
     index.commit(2)
-    assert index.holders(["budget"], most=2) == {"budget": [2]}
+    assert sorted(index.holders(["budget"], most=2)["budget"]) == [3, 4]
 
 
 def test_nothing_is_visible_before_the_commit(index: KeywordIndex) -> None:
