@@ -28,7 +28,7 @@ from lucastrad.embeddings.static import SPACE, StaticModel
 from lucastrad.indexing.analysis import passage
 from lucastrad.indexing.store import WorkspaceStore
 from lucastrad.indexing.worker import IndexRequest, decode_index_reply, index_job
-from lucastrad.search import service
+from lucastrad.search import retrieval
 from lucastrad.search.query import ParsedQuery, parse
 from lucastrad.search.ranking import WEIGHTS, Candidate, Outline, Ranked, Weights, best, rank
 from lucastrad.storage.catalog import IndexedFile
@@ -63,7 +63,7 @@ class Built:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The candidates of one search, before ranking: what `service` hands to `rank`."""
+    """The candidates of one search, before ranking: what is handed to `rank`."""
 
     parsed: ParsedQuery
     mode: SearchMode
@@ -111,10 +111,10 @@ class Searcher:
     def find(self, question: str, mode: SearchMode) -> Found:
         """What both indexes have for a question."""
         scope, plan = self._search(question, mode)
-        candidates = service._candidates(scope, plan)
+        candidates = retrieval.candidates(scope, plan)
         rows = self._store.catalog.outlines([candidate.chunk for candidate in candidates])
         outlines = {chunk: Outline(*row) for chunk, row in rows.items()}
-        return Found(plan.parsed, mode, candidates, outlines, service._best_bm25(candidates))
+        return Found(plan.parsed, mode, candidates, outlines, retrieval.best_bm25(candidates))
 
     def shown(self, found: Found) -> list[Place]:
         """The ten places that a user sees, read from the catalog with their texts."""
@@ -136,13 +136,13 @@ class Searcher:
                 rows[at] = vector
         return chunks, rows
 
-    def _search(self, question: str, mode: SearchMode) -> tuple[service._Scope, service._Plan]:
+    def _search(self, question: str, mode: SearchMode) -> tuple[retrieval.Scope, retrieval.Plan]:
         vectors: dict[VectorSpace, NDArray[np.float32]] = {}
         if mode is not SearchMode.KEYWORD and (vector := query_vector(question)).any():
             vectors[SPACE] = vector
         stand_in: Any = self._indexed
-        scope = service._Scope(stand_in, "", self._store.served)
-        return scope, service._Plan(SearchQuery(question, mode, DEPTH), parse(question), None, frozenset(), vectors)
+        scope = retrieval.Scope(stand_in, "", self._store.served)
+        return scope, retrieval.Plan(SearchQuery(question, mode, DEPTH), parse(question), None, frozenset(), vectors)
 
 
 def place(chunk: StoredChunk) -> Place:

@@ -24,7 +24,7 @@ from lucastrad.search.ranking import (
     rare_words,
     rarities,
 )
-from lucastrad.search.service import FIELD_BOOSTS
+from lucastrad.search.retrieval import FIELD_BOOSTS
 from lucastrad.storage.keywords import KeywordChunk, KeywordIndex
 from lucastrad.types import SearchMode
 

@@ -1,16 +1,13 @@
 """Search over one workspace or many: candidates from both indexes, fused, ranked, and read back."""
 
 import difflib
-import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
-import pathspec
 import trio
 from lucastra_protocol.errors import ErrorCode, LucAstraError
 from numpy.typing import NDArray
@@ -18,32 +15,18 @@ from numpy.typing import NDArray
 from lucastrad.embeddings.protocol import EmbeddingFailed, Metered, fitting
 from lucastrad.embeddings.spaces import EmbeddingSpaces
 from lucastrad.indexing.analysis import passage
-from lucastrad.indexing.chunking import TEXT, language_of
 from lucastrad.indexing.indexer import WorkspaceIndexer
-from lucastrad.indexing.store import ServedVectors
 from lucastrad.indexing.workspaces import WorkspaceService
+from lucastrad.search import retrieval
 from lucastrad.search.buffers import LiveBuffers
-from lucastrad.search.overlay import NO_OVERLAY, Found, LiveFile, Overlay, over
+from lucastrad.search.filters import languages_of, path_filter
+from lucastrad.search.overlay import NO_OVERLAY, Overlay, over
 from lucastrad.search.query import ParsedQuery, Shape, parse
-from lucastrad.search.ranking import (
-    CANDIDATES,
-    MATCHES,
-    RARE,
-    Candidate,
-    Holders,
-    Outline,
-    best,
-    candidates_of,
-    rank,
-    rare_words,
-    rarities,
-)
+from lucastrad.search.ranking import Candidate, Outline, best, rank
 from lucastrad.search.reranking import Reranker
-from lucastrad.storage.catalog import CatalogReader, ChunkSpan
-from lucastrad.storage.keywords import MOST_SPANS, Field, KeywordIndex
+from lucastrad.search.retrieval import Plan, Scope
 from lucastrad.storage.sqlite import StoreClosed, StoreCorrupt
 from lucastrad.storage.vectors.planner import QueryKind
-from lucastrad.storage.vectors.spans import covered
 from lucastrad.types import (
     Freshness,
     Hit,
@@ -59,41 +42,9 @@ _R = TypeVar("_R")
 _Embed = Callable[[VectorSpace], Awaitable[NDArray[np.float32] | None]]
 """What is searched for, as a vector of a space; None where it has none there."""
 
-FIELD_BOOSTS = {Field.BODY: 1.0, Field.SYMBOL: 2.5, Field.PATH: 1.2}
-_HoldersOf = dict[str, Holders]
-"""By word."""
 _MAX_CONCURRENT = 4
-_FILTERS = 8
-"""Remembered over all workspaces."""
 _FRESHNESS = (Freshness.FRESH, Freshness.PENDING, Freshness.STALE)
 """From best to worst: a search over several workspaces is as fresh as the worst of them."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Scope:
-    """A workspace, the folder of it to search (empty: all), the vectors that it is served from now, and the buffers
-    that lie over it."""
-
-    indexer: WorkspaceIndexer
-    folder: str
-    vectors: ServedVectors
-    overlay: Overlay = NO_OVERLAY
-
-
-@dataclass(frozen=True, slots=True)
-class _Plan:
-    """What one search looks for, the same in every workspace."""
-
-    query: SearchQuery
-    parsed: ParsedQuery
-    paths: pathspec.PathSpec[Any] | None
-    languages: frozenset[str]
-    vectors: Mapping[VectorSpace, NDArray[np.float32]] = field(default_factory=dict)
-    """The query in each space that some workspace is served from: while one model takes the place of another, they
-    differ."""
-    kind: QueryKind = QueryKind.QUESTION
-    left_out: tuple[WorkspaceIndexer, int] | None = None
-    """A passage that is not to be found: the one that others are related to."""
 
 
 class SearchService:
@@ -128,7 +79,7 @@ class SearchService:
             return vectors[-1]
 
         wanted = query if self._reranker is None else self._reranker.widened(query)
-        plan = _Plan(wanted, parse(query.text), _path_filter(query.paths), _languages(query.languages))
+        plan = Plan(wanted, parse(query.text), path_filter(query.paths), languages_of(query.languages))
         outcome = await self._search(plan, embed)
         if query.mode is SearchMode.VECTOR and vectors and not any(vector.any() for vector in vectors):
             outcome.notices.append("the query has no word that the embedding model knows; try keyword mode")
@@ -179,11 +130,11 @@ class SearchService:
         if not query.folders:
             query = replace(query, folders=(str(indexer.root),))
         left_out = (indexer, chunk.id)
-        plan = _Plan(
+        plan = Plan(
             query,
             parsed,
-            _path_filter(query.paths),
-            _languages(query.languages),
+            path_filter(query.paths),
+            languages_of(query.languages),
             kind=QueryKind.PASSAGE,
             left_out=left_out,
         )
@@ -196,17 +147,17 @@ class SearchService:
         return outcome
 
     async def _search(
-        self, plan: _Plan, embed: _Embed, overlays: Mapping[WorkspaceIndexer, Overlay] | None = None
+        self, plan: Plan, embed: _Embed, overlays: Mapping[WorkspaceIndexer, Overlay] | None = None
     ) -> SearchOutcome:
         """`overlays` are those that were taken before, by workspace."""
         taken = overlays or {}
         covered_folders = self._covered_by(await self._resolved(plan.query.folders))
         notices: list[str] = []
-        scopes: list[_Scope] = []
+        scopes: list[Scope] = []
         for indexer, folder in covered_folders:
             if indexer.ready.is_set():
                 overlay = taken[indexer] if indexer in taken else await self._overlay(indexer, notices)
-                scopes.append(_Scope(indexer, folder, indexer.store.served, overlay))
+                scopes.append(Scope(indexer, folder, indexer.store.served, overlay))
             else:
                 notices.append(f"{indexer.root} is still being opened and was left out; ask again")
         if self._embeddings.enabled:
@@ -220,25 +171,25 @@ class SearchService:
         states = [indexer.freshness for indexer, _ in covered_folders]
         return SearchOutcome(hits, max(states, key=_FRESHNESS.index, default=Freshness.FRESH), notices)
 
-    async def _hits(self, plan: _Plan, scopes: list[_Scope], notices: list[str]) -> list[Hit]:
+    async def _hits(self, plan: Plan, scopes: list[Scope], notices: list[str]) -> list[Hit]:
         """The best hits of all scopes. What BM25 is measured by must be known of all before any is ranked."""
         if len(scopes) == 1:
             found = await self._guarded(scopes[0].indexer, notices, _searched, scopes[0], plan)
             return found or []
-        candidates: dict[_Scope, list[Candidate]] = {}
+        candidates: dict[Scope, list[Candidate]] = {}
         hits: list[Hit] = []
 
-        async def find(scope: _Scope) -> None:
-            candidates[scope] = await self._guarded(scope.indexer, notices, _candidates, scope, plan) or []
+        async def find(scope: Scope) -> None:
+            candidates[scope] = await self._guarded(scope.indexer, notices, retrieval.candidates, scope, plan) or []
 
-        async def rank_one(scope: _Scope, best_bm25: float) -> None:
+        async def rank_one(scope: Scope, best_bm25: float) -> None:
             part = candidates[scope]
             hits.extend(await self._guarded(scope.indexer, notices, _ranked, scope, plan, part, best_bm25) or [])
 
         async with _one_boundary(), trio.open_nursery() as nursery:
             for scope in scopes:
                 nursery.start_soon(find, scope)
-        best_bm25 = _best_bm25([candidate for part in candidates.values() for candidate in part])
+        best_bm25 = retrieval.best_bm25([candidate for part in candidates.values() for candidate in part])
         async with _one_boundary(), trio.open_nursery() as nursery:
             for scope in scopes:
                 nursery.start_soon(rank_one, scope, best_bm25)
@@ -278,9 +229,7 @@ class SearchService:
             return [roots[folder] for folder in folders]
         return await trio.to_thread.run_sync(lambda: [Path(folder).resolve() for folder in folders])
 
-    async def _unknown_languages(
-        self, languages: frozenset[str], scopes: list[_Scope], notices: list[str]
-    ) -> list[str]:
+    async def _unknown_languages(self, languages: frozenset[str], scopes: list[Scope], notices: list[str]) -> list[str]:
         known: set[str] = set()
         for indexer in {scope.indexer for scope in scopes}:
             known |= await self._guarded(indexer, notices, indexer.store.catalog.languages) or set()
@@ -353,101 +302,13 @@ def _first(group: ExceptionGroup[LucAstraError]) -> LucAstraError:
     return error
 
 
-def _candidates(scope: _Scope, plan: _Plan) -> list[Candidate]:
-    """What both indexes of one workspace find, and the buffers that lie over it."""
-    store, query, vector = scope.indexer.store, plan.query, plan.vectors.get(scope.vectors.space)
-    within = _eligible(store.catalog, scope.folder, plan)
-    beneath = scope.overlay.hidden_chunks
-    matches = MATCHES if query.mode is SearchMode.HYBRID else CANDIDATES
-    nearest: Found = []
-    matching: Found = []
-    holders: _HoldersOf = {}
-    if within is None or within:
-        if vector is not None:
-            nearest = scope.vectors.index.search(vector, CANDIDATES + beneath, within, kind=plan.kind)
-        if query.mode is not SearchMode.VECTOR:
-            matching = _keyword_candidates(store.keywords, plan.parsed, within, matches + beneath)
-        holders = _holders(store.keywords, rare_words(plan.parsed, query.mode), within)
-    if scope.overlay.files:
-        nearest, matching, holders = _overlaid(scope, plan, nearest, matching, holders)
-    rarity = rarities(plan.parsed, holders, len(store.keywords))
-    if vector is not None:
-        nearest = _with_cosines_of(rarity, nearest, scope.vectors, vector)
-    candidates = candidates_of(nearest, matching[:matches], rarity)
-    if plan.left_out is not None and plan.left_out[0] is scope.indexer:
-        candidates = [candidate for candidate in candidates if candidate.chunk != plan.left_out[1]]
-    return candidates
-
-
-def _with_cosines_of(
-    rarity: Mapping[int, float], nearest: Found, vectors: ServedVectors, vector: NDArray[np.float32]
-) -> Found:
-    """The CANDIDATES nearest, and the passages with a rare word that are not among them."""
-    near, beyond = nearest[:CANDIDATES], nearest[CANDIDATES:]
-    near += [item for item in beyond if item[0] in rarity]
-    others = sorted(rarity.keys() - {chunk for chunk, _ in near})
-    spans = [ChunkSpan(chunk, chunk) for chunk in others if chunk >= 0]
-    return near + vectors.index.search(vector, len(spans), spans) if spans else near
-
-
-def _holders(keywords: KeywordIndex, terms: Sequence[str], within: list[ChunkSpan] | None) -> _HoldersOf:
-    """Who holds the rare ones of some words. How rare they are does not depend on the filter."""
-    found = keywords.holders(terms, RARE)
-    if within is None:
-        return {term: Holders(len(chunks), chunks) for term, chunks in found.items()}
-    ids = np.array([chunk for chunks in found.values() for chunk in chunks], np.int64)
-    passing = set(ids[covered(ids, within)].tolist())
-    return {
-        term: Holders(len(chunks), [chunk for chunk in chunks if chunk in passing]) for term, chunks in found.items()
-    }
-
-
-def _overlaid(
-    scope: _Scope, plan: _Plan, nearest: Found, matching: Found, holders: _HoldersOf
-) -> tuple[Found, Found, _HoldersOf]:
-    """What the indexes found, best first, with the chunks of open buffers in the place of those of their files."""
-    overlay, store, vector = scope.overlay, scope.indexer.store, plan.vectors.get(scope.vectors.space)
-    below = f"{scope.folder}/" if scope.folder else ""
-
-    def passes(live: LiveFile) -> bool:
-        return (
-            live.path.startswith(below)
-            and (not plan.languages or live.language in plan.languages)
-            and (plan.paths is None or plan.paths.match_file(live.path))
-        )
-
-    found = {chunk for chunk, _ in (*nearest, *matching)}.union(*(held.chunks for held in holders.values()))
-    hidden = {chunk for chunk, (path, *_) in store.catalog.outlines(list(found)).items() if path in overlay.files}
-
-    def together(indexed: Found, live: Found) -> Found:
-        shown = [item for item in indexed if item[0] not in hidden] + live
-        return sorted(shown, key=lambda item: (-item[1], item[0]))
-
-    near = [] if vector is None else overlay.nearest(vector, scope.vectors.space, passes)
-    if plan.query.mode is SearchMode.VECTOR:
-        return together(nearest, near), [], {}
-    terms = plan.parsed.terms
-    statistics = store.keywords.statistics([term for term, _ in terms])
-    rare: _HoldersOf = {}
-    for term, held in holders.items():
-        typed = overlay.holders(term, passes)
-        shown = [chunk for chunk in held.chunks if chunk not in hidden]
-        rare[term] = Holders(max(held.count, len(typed)), [*shown, *typed])
-    live = overlay.matching(terms, FIELD_BOOSTS, statistics, passes)
-    return together(nearest, near), together(matching, live), rare
-
-
-def _searched(scope: _Scope, plan: _Plan) -> list[Hit]:
+def _searched(scope: Scope, plan: Plan) -> list[Hit]:
     """A whole search of one workspace: one visit to a thread."""
-    candidates = _candidates(scope, plan)
-    return _ranked(scope, plan, candidates, _best_bm25(candidates))
+    candidates = retrieval.candidates(scope, plan)
+    return _ranked(scope, plan, candidates, retrieval.best_bm25(candidates))
 
 
-def _best_bm25(candidates: Iterable[Candidate]) -> float:
-    return max((c.bm25 for c in candidates if c.bm25 is not None), default=1.0)
-
-
-def _ranked(scope: _Scope, plan: _Plan, candidates: list[Candidate], best_bm25: float) -> list[Hit]:
+def _ranked(scope: Scope, plan: Plan, candidates: list[Candidate], best_bm25: float) -> list[Hit]:
     """The best of one workspace's candidates, with their texts: no more than the search can show."""
     catalog, overlay = scope.indexer.store.catalog, scope.overlay
     indexed = catalog.outlines([c.chunk for c in candidates if c.chunk > 0])
@@ -462,72 +323,6 @@ def _ranked(scope: _Scope, plan: _Plan, candidates: list[Candidate], best_bm25: 
         for item in shown
         if item.chunk in chunks
     ]
-
-
-def _keyword_candidates(
-    keywords: KeywordIndex, parsed: ParsedQuery, within: list[ChunkSpan] | None, wanted: int
-) -> list[tuple[int, float]]:
-    """The best keyword matches. A filter of few spans goes to the index (two folders: a span or two); one of many is
-    applied to what comes back, widened until enough of it passes."""
-    if within is None or len(within) <= MOST_SPANS:
-        return keywords.search(parsed.terms, FIELD_BOOSTS, wanted, within)
-    limit = wanted
-    while True:
-        found = keywords.search(parsed.terms, FIELD_BOOSTS, limit)
-        if not found:
-            return []
-        passing = covered(np.array([chunk for chunk, _ in found], np.int64), within)
-        if np.count_nonzero(passing) >= wanted or len(found) < limit:
-            return [item for item, passes in zip(found, passing, strict=True) if passes][:wanted]
-        limit *= 10
-
-
-def _eligible(catalog: CatalogReader, folder: str, plan: _Plan) -> list[ChunkSpan] | None:
-    """Chunk ids that pass the filters, as ascending spans; None when there is no filter."""
-    if not (folder or plan.paths or plan.languages):
-        return None
-    return list(_passing(catalog, catalog.seq(), folder, plan.languages, tuple(plan.query.paths)))
-
-
-@lru_cache(_FILTERS)
-def _passing(
-    catalog: CatalogReader, seq: int, folder: str, languages: frozenset[str], patterns: tuple[str, ...]
-) -> tuple[ChunkSpan, ...]:
-    """Remembered until the catalog's next transaction: 60,000 paths take 0.4 s to match."""
-    paths = _path_filter(patterns)
-    joined: list[ChunkSpan] = []
-    for path, span in catalog.spans(folder, languages):
-        if paths is not None and not paths.match_file(path):
-            continue
-        # Whole folders pass, and the chunks of their files stand together.
-        follows = joined and joined[-1].last + 1 == span.first
-        joined.append(ChunkSpan(joined.pop().first, span.last) if follows else span)
-    return tuple(joined)
-
-
-def _path_filter(patterns: Sequence[str]) -> pathspec.PathSpec[Any] | None:
-    if not patterns:
-        return None
-    positive = any(not pattern.startswith("!") for pattern in patterns)
-    try:
-        # Not GitIgnoreSpec: as in git, it lets no `!` pattern win over the folder above, which a filter must.
-        return pathspec.PathSpec.from_lines("gitignore", patterns if positive else ["*", *patterns])
-    except (ValueError, re.error) as error:
-        named = ", ".join(map(repr, patterns))
-        raise LucAstraError(
-            f"{named} is not a path pattern in gitignore syntax ({error}); examples: src/, *.py, !tests/",
-            code=ErrorCode.INVALID_PARAMS,
-        ) from None
-
-
-def _languages(names: Sequence[str]) -> frozenset[str]:
-    """Languages by name or by the ending of their files."""
-    return frozenset(_by_ending(name.lower()) for name in names)
-
-
-def _by_ending(name: str) -> str:
-    language = language_of(f"a.{name.lstrip('.')}")
-    return name if language == TEXT else language
 
 
 def _did_you_mean(name: str, known: Iterable[str]) -> str:

@@ -17,7 +17,8 @@ from lucastrad.embeddings.spaces import EmbeddingSpaces
 from lucastrad.indexing.workspaces import WorkspaceService
 from lucastrad.search.buffers import BufferCutter, Editor, LiveBuffers
 from lucastrad.search.overlay import LiveFile
-from lucastrad.search.service import CANDIDATES, SearchService
+from lucastrad.search.ranking import CANDIDATES
+from lucastrad.search.service import SearchService
 from lucastrad.types import Hit, SearchMode, SearchQuery, StoredChunk, VectorSpace
 from lucastrad.workspace.events import ListFolders
 from lucastrad.workspace.scanner import ScanRules

@@ -3,10 +3,11 @@
 import pytest
 from lucastra_protocol.errors import ErrorCode, LucAstraError
 
-from lucastrad.search.query import parse
-from lucastrad.search.service import _eligible, _languages, _outermost, _path_filter, _Plan
+from lucastrad.search import filters
+from lucastrad.search.filters import languages_of, path_filter
+from lucastrad.search.service import _outermost
 from lucastrad.storage.catalog import Catalog, ChunkSpan, IndexedFile
-from lucastrad.types import Chunk, FileState, SearchQuery, Stat
+from lucastrad.types import Chunk, FileState, Stat
 
 FILES = {
     "main.py": "python",
@@ -35,8 +36,7 @@ def catalog(tmp_path_factory: pytest.TempPathFactory) -> Catalog:
 def eligible(
     catalog: Catalog, folder: str, paths: tuple[str, ...], languages: tuple[str, ...]
 ) -> list[ChunkSpan] | None:
-    plan = _Plan(SearchQuery("x", paths=paths), parse("x"), _path_filter(paths), _languages(languages))
-    return _eligible(catalog, folder, plan)
+    return filters.eligible(catalog, folder, languages_of(languages), paths)
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_no_filter_is_no_list_of_everything(catalog: Catalog) -> None:
 @pytest.mark.parametrize("pattern", ["[z-a]", "!", "a/**b\\"])
 def test_what_is_no_pattern_is_refused_by_name(pattern: str) -> None:
     try:
-        _path_filter([pattern])
+        path_filter([pattern])
     except LucAstraError as error:
         assert error.code is ErrorCode.INVALID_PARAMS
         assert repr(pattern) in error.message

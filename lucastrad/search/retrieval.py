@@ -1,0 +1,162 @@
+"""What both indexes of a workspace find for a search, and the open buffers that lie over them.
+
+Blocking: a search of one workspace is one visit to a thread.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pathspec
+from numpy.typing import NDArray
+
+from lucastrad.indexing.indexer import WorkspaceIndexer
+from lucastrad.indexing.store import ServedVectors
+from lucastrad.search.filters import eligible
+from lucastrad.search.overlay import NO_OVERLAY, Found, LiveFile, Overlay
+from lucastrad.search.query import ParsedQuery
+from lucastrad.search.ranking import CANDIDATES, MATCHES, RARE, Candidate, Holders, candidates_of, rare_words, rarities
+from lucastrad.storage.catalog import ChunkSpan
+from lucastrad.storage.keywords import MOST_SPANS, Field, KeywordIndex
+from lucastrad.storage.vectors.planner import QueryKind
+from lucastrad.storage.vectors.spans import covered
+from lucastrad.types import SearchMode, SearchQuery, VectorSpace
+
+FIELD_BOOSTS = {Field.BODY: 1.0, Field.SYMBOL: 2.5, Field.PATH: 1.2}
+_HoldersOf = dict[str, Holders]
+"""By word."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """A workspace, the folder of it to search (empty: all), the vectors that it is served from now, and the buffers
+    that lie over it."""
+
+    indexer: WorkspaceIndexer
+    folder: str
+    vectors: ServedVectors
+    overlay: Overlay = NO_OVERLAY
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What one search looks for, the same in every workspace."""
+
+    query: SearchQuery
+    parsed: ParsedQuery
+    paths: pathspec.PathSpec[Any] | None
+    languages: frozenset[str]
+    vectors: Mapping[VectorSpace, NDArray[np.float32]] = field(default_factory=dict)
+    """The query in each space that some workspace is served from: while one model takes the place of another, they
+    differ."""
+    kind: QueryKind = QueryKind.QUESTION
+    left_out: tuple[WorkspaceIndexer, int] | None = None
+    """A passage that is not to be found: the one that others are related to."""
+
+
+def candidates(scope: Scope, plan: Plan) -> list[Candidate]:
+    """What both indexes of one workspace find, and the buffers that lie over it."""
+    store, query, vector = scope.indexer.store, plan.query, plan.vectors.get(scope.vectors.space)
+    within = eligible(store.catalog, scope.folder, plan.languages, query.paths)
+    beneath = scope.overlay.hidden_chunks
+    matches = MATCHES if query.mode is SearchMode.HYBRID else CANDIDATES
+    nearest: Found = []
+    matching: Found = []
+    holders: _HoldersOf = {}
+    if within is None or within:
+        if vector is not None:
+            nearest = scope.vectors.index.search(vector, CANDIDATES + beneath, within, kind=plan.kind)
+        if query.mode is not SearchMode.VECTOR:
+            matching = _keyword_candidates(store.keywords, plan.parsed, within, matches + beneath)
+        holders = _holders(store.keywords, rare_words(plan.parsed, query.mode), within)
+    if scope.overlay.files:
+        nearest, matching, holders = _overlaid(scope, plan, nearest, matching, holders)
+    rarity = rarities(plan.parsed, holders, len(store.keywords))
+    if vector is not None:
+        nearest = _with_cosines_of(rarity, nearest, scope.vectors, vector)
+    found = candidates_of(nearest, matching[:matches], rarity)
+    if plan.left_out is not None and plan.left_out[0] is scope.indexer:
+        found = [candidate for candidate in found if candidate.chunk != plan.left_out[1]]
+    return found
+
+
+def _with_cosines_of(
+    rarity: Mapping[int, float], nearest: Found, vectors: ServedVectors, vector: NDArray[np.float32]
+) -> Found:
+    """The CANDIDATES nearest, and the passages with a rare word that are not among them."""
+    near, beyond = nearest[:CANDIDATES], nearest[CANDIDATES:]
+    near += [item for item in beyond if item[0] in rarity]
+    others = sorted(rarity.keys() - {chunk for chunk, _ in near})
+    spans = [ChunkSpan(chunk, chunk) for chunk in others if chunk >= 0]
+    return near + vectors.index.search(vector, len(spans), spans) if spans else near
+
+
+def _holders(keywords: KeywordIndex, terms: Sequence[str], within: list[ChunkSpan] | None) -> _HoldersOf:
+    """Who holds the rare ones of some words. How rare they are does not depend on the filter."""
+    found = keywords.holders(terms, RARE)
+    if within is None:
+        return {term: Holders(len(chunks), chunks) for term, chunks in found.items()}
+    ids = np.array([chunk for chunks in found.values() for chunk in chunks], np.int64)
+    passing = set(ids[covered(ids, within)].tolist())
+    return {
+        term: Holders(len(chunks), [chunk for chunk in chunks if chunk in passing]) for term, chunks in found.items()
+    }
+
+
+def _overlaid(
+    scope: Scope, plan: Plan, nearest: Found, matching: Found, holders: _HoldersOf
+) -> tuple[Found, Found, _HoldersOf]:
+    """What the indexes found, best first, with the chunks of open buffers in the place of those of their files."""
+    overlay, store, vector = scope.overlay, scope.indexer.store, plan.vectors.get(scope.vectors.space)
+    below = f"{scope.folder}/" if scope.folder else ""
+
+    def passes(live: LiveFile) -> bool:
+        return (
+            live.path.startswith(below)
+            and (not plan.languages or live.language in plan.languages)
+            and (plan.paths is None or plan.paths.match_file(live.path))
+        )
+
+    found = {chunk for chunk, _ in (*nearest, *matching)}.union(*(held.chunks for held in holders.values()))
+    hidden = {chunk for chunk, (path, *_) in store.catalog.outlines(list(found)).items() if path in overlay.files}
+
+    def together(indexed: Found, live: Found) -> Found:
+        shown = [item for item in indexed if item[0] not in hidden] + live
+        return sorted(shown, key=lambda item: (-item[1], item[0]))
+
+    near = [] if vector is None else overlay.nearest(vector, scope.vectors.space, passes)
+    if plan.query.mode is SearchMode.VECTOR:
+        return together(nearest, near), [], {}
+    terms = plan.parsed.terms
+    statistics = store.keywords.statistics([term for term, _ in terms])
+    rare: _HoldersOf = {}
+    for term, held in holders.items():
+        typed = overlay.holders(term, passes)
+        shown = [chunk for chunk in held.chunks if chunk not in hidden]
+        rare[term] = Holders(max(held.count, len(typed)), [*shown, *typed])
+    live = overlay.matching(terms, FIELD_BOOSTS, statistics, passes)
+    return together(nearest, near), together(matching, live), rare
+
+
+def best_bm25(candidates: Iterable[Candidate]) -> float:
+    """What BM25 is measured by."""
+    return max((c.bm25 for c in candidates if c.bm25 is not None), default=1.0)
+
+
+def _keyword_candidates(
+    keywords: KeywordIndex, parsed: ParsedQuery, within: list[ChunkSpan] | None, wanted: int
+) -> list[tuple[int, float]]:
+    """The best keyword matches. A filter of few spans goes to the index (two folders: a span or two); one of many is
+    applied to what comes back, widened until enough of it passes."""
+    if within is None or len(within) <= MOST_SPANS:
+        return keywords.search(parsed.terms, FIELD_BOOSTS, wanted, within)
+    limit = wanted
+    while True:
+        found = keywords.search(parsed.terms, FIELD_BOOSTS, limit)
+        if not found:
+            return []
+        passing = covered(np.array([chunk for chunk, _ in found], np.int64), within)
+        if np.count_nonzero(passing) >= wanted or len(found) < limit:
+            return [item for item, passes in zip(found, passing, strict=True) if passes][:wanted]
+        limit *= 10
