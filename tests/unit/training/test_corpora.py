@@ -1,7 +1,9 @@
 """Only packages of permissive licences are learnt from, and none that the benchmarks ask about."""
 
+import hashlib
 import io
 import json
+import os
 import tarfile
 import zipfile
 from pathlib import Path
@@ -118,6 +120,31 @@ def test_a_file_with_the_pinned_checksum_is_not_fetched_again(tmp_path: Path) ->
 def test_a_listing_s_line_says_all_that_it_was_made_of() -> None:
     package = Package(Registry.NPM, "@scope/thing", "1.0", "scope-thing-1.0.tgz", "MIT", "a" * 64, held_back=True)
     assert package.line == f"npm @scope/thing==1.0 scope-thing-1.0.tgz MIT {'a' * 64} dev"
+
+
+NPM = """#!/bin/sh
+echo "$@" >>calls
+for pin in "$@"; do test "$pin" = gone@1 && exit 1; done
+for pin in "$@"; do case $pin in *@1) echo content >"${pin%@1}.tgz" ;; esac; done
+"""
+"""Packs what it is told, but nothing where one package of a call is gone."""
+
+
+def test_packages_are_fetched_together_and_singly_where_one_of_them_is_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    npm = tmp_path / "bin" / "npm"
+    npm.parent.mkdir()
+    npm.write_text(NPM)
+    npm.chmod(0o700)
+    monkeypatch.setenv("PATH", f"{npm.parent}:{os.environ['PATH']}")
+    checksum = hashlib.sha256(b"content\n").hexdigest()
+    names = [f"p{number}" for number in range(39)]
+    wanted = [Package(Registry.NPM, name, "1", f"{name}.tgz", "MIT", checksum) for name in [*names, "gone"]]
+    assert [package.name for package in fetch(wanted, tmp_path)] == names
+    calls = [line.split()[2:] for line in (tmp_path / "npm" / "calls").read_text().splitlines()]
+    assert [len(call) for call in calls[:2]] == [32, 8]
+    assert calls[2:] == [[f"{name}@1"] for name in [*names[32:], "gone"]]
 
 
 def test_too_many_missing_packages_are_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
