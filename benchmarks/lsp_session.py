@@ -10,8 +10,8 @@ import msgspec
 import trio
 from lucastra_protocol.connect import connect
 from lucastra_protocol.framing import FrameReader, frame
+from lucastra_protocol.paths import Paths
 
-from benchmarks.daemon import PrivateDaemon
 from benchmarks.errors import BenchmarkError, within
 
 _RECEIVE_BYTES = 64 * 1024
@@ -69,14 +69,14 @@ class LspSession:
 
 @asynccontextmanager
 async def open_lsp_session(
-    daemon: PrivateDaemon,
+    paths: Paths,
     root: Path,
     *,
     trace: str = "off",
     heard: Callable[[str, Any], None] = lambda method, params: None,
 ) -> AsyncIterator[LspSession]:
     """An initialized session with the folder `root` open. Raises BenchmarkError where the daemon refuses it."""
-    stream = await connect(daemon.paths)
+    stream = await connect(paths)
     if stream is None:
         raise BenchmarkError("the daemon refused a connection")
     async with stream:

@@ -51,7 +51,7 @@ async def measure_completions(daemon: PrivateDaemon, scene: Scene, model: Model)
     """From the change of the buffer, sent with the request, to the items."""
     times: list[float | None] = []
     uri = scene.probe(Program.CLIENT).as_uri()
-    async with open_lsp_session(daemon, scene.project) as session:
+    async with open_lsp_session(daemon.paths, scene.project) as session:
         document = {"uri": uri, "languageId": "python", "version": 0, "text": HEADER}
         await session.tell("textDocument/didOpen", {"textDocument": document})
         for version, line in enumerate(scene.lines(scene.plan.of(model).completions), 1):

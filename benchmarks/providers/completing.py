@@ -109,7 +109,7 @@ class Editor:
 async def editor(daemon: PrivateDaemon, root: Path) -> AsyncIterator[Editor]:
     """An editor with the folder `root` open."""
     one = Editor()
-    async with open_lsp_session(daemon, root, trace="verbose", heard=one.heard) as one.session:
+    async with open_lsp_session(daemon.paths, root, trace="verbose", heard=one.heard) as one.session:
         yield one
 
 

@@ -23,7 +23,7 @@ async def measure_typing(daemon: PrivateDaemon, tree: Path, edits: int) -> list[
     files = sorted(tree.rglob("*.py"), key=lambda path: (abs(path.stat().st_size - _BYTES), path))
     document = {"uri": files[0].as_uri(), "languageId": "python", "version": 0, "text": files[0].read_text("utf-8")}
     found = []
-    async with open_lsp_session(daemon, tree) as session:
+    async with open_lsp_session(daemon.paths, tree) as session:
         await session.tell("textDocument/didOpen", {"textDocument": document})
         for mode in _MODES:
             times: list[float] = []

@@ -147,9 +147,9 @@ class ParsedQuery:
     @property
     def code(self) -> frozenset[str]:
         """The terms of identifiers that the user wrote as code: `max_retries`, `Basket.total`, not `pyproject.toml`."""
-        written = {name for name in self.spelled if _CODE_SHAPED.search(name.strip("_"))}
-        written |= {match[1] for match in _MEMBER.finditer(self.text)}
-        return frozenset(found[0] for name in written if (found := terms(name)))
+        names = {name for name in self.spelled if _CODE_SHAPED.search(name.strip("_"))}
+        names |= {match[1] for match in _MEMBER.finditer(self.text)}
+        return frozenset(found[0] for name in names if (found := terms(name)))
 
 
 def parse(text: str) -> ParsedQuery:

@@ -151,7 +151,7 @@ def rarities(query: ParsedQuery, holders: Mapping[str, Holders], passages: int) 
     The cube of the logarithm's share: of powers from 1 to 4 it was best on docstring questions, and no worse than any
     on others.
     """
-    code = query.code
+    code = query.code if holders else ()
     found: dict[int, float] = {}
     for word, held in holders.items():
         share = math.log(max(passages / max(held.count, 1), 1.0)) / math.log(max(passages, _LEAST_PASSAGES))
