@@ -194,6 +194,7 @@ async def _serve(paths: Paths, configuration: Configuration, log: DaemonLog, *, 
                 tcp=tcp,
                 idle_exit_seconds=settings.limits.idle_exit_minutes * 60,
             )
+            gc.unfreeze()  # what is left in a cycle is freed on the way out; nanobind reports what is not
             nursery.cancel_scope.cancel()
     return reason
 

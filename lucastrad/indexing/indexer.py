@@ -127,7 +127,7 @@ class WorkspaceIndexer:
         self._queue = FileQueue()
         self._hints: set[str] = set()
         self._scans_begun = self._scans_done = 0
-        self._scans_wanted = 1  # nothing is ready before the first, also while `run` has not begun
+        self._scans_wanted = self._scans_due = 1  # nothing is ready before the first, also while `run` has not begun
         self._scan_wake = Wake()
         self._index_wake = Broadcast()
         self._publish_wake = Wake()
@@ -175,10 +175,16 @@ class WorkspaceIndexer:
             return Freshness.STALE
         return Freshness.PENDING if self._backfill.busy else Freshness.FRESH
 
-    def request_scan(self) -> int:
-        """Ask for a full scan; returns the ticket that `settled` takes. One that has not begun yet serves all."""
+    def request_scan(self, *, routine: bool = False) -> int:
+        """Ask for a full scan; returns the ticket that `settled` takes. One that has not begun yet serves all.
+
+        What is indexed counts as stale until it is done, except for a `routine` one: nothing says that it will find
+        anything.
+        """
         if self._scans_wanted == self._scans_begun:
             self._scans_wanted += 1
+        if not routine:
+            self._scans_due = self._scans_wanted
         self._scan_wake.set()
         return self._scans_wanted
 
@@ -265,7 +271,7 @@ class WorkspaceIndexer:
 
     def _files_settled(self) -> bool:
         return (
-            self._scans_done >= self._scans_wanted
+            self._scans_done >= self._scans_due
             and not self._hints
             and not len(self._queue)
             and not self._comparing
@@ -278,7 +284,7 @@ class WorkspaceIndexer:
     async def run(self) -> None:
         """Open the store, then keep it in step until cancelled; it is closed on the way out."""
         self._queue, self._corrupt = FileQueue(), trio.Event()  # a second run starts from the catalog again
-        self._scans_wanted = max(self._scans_wanted, self._scans_done + 1)
+        self._must_scan_again()
         self._scans_begun = self._scans_done
         self._comparing = False
         self._store = await self._persist("opening the store", self._open)
@@ -307,7 +313,7 @@ class WorkspaceIndexer:
 
     def failed(self, error: BaseException) -> None:
         """`run` ended with `error` and will be called again: nothing is settled before its next scan."""
-        self._scans_wanted = max(self._scans_wanted, self._scans_done + 1)
+        self._must_scan_again()
         problem = f"indexing stopped ({type(error).__name__}: {error}) and is tried again; see `lucastra-client logs`"
         self._note(_Trouble.CRASHED, problem)
 
@@ -340,7 +346,7 @@ class WorkspaceIndexer:
         while True:
             hints = await self._watcher.receive()
             if hints.rescan or len(hints.paths) > _BURST_PATHS:
-                ticket = self.request_scan()
+                ticket = self.request_scan(routine=hints.routine)
                 while self._scans_done < ticket:
                     await self._changed.wait()
                 self._watcher.rescanned(self._scan_cost)  # sets the pace where it has to poll
@@ -365,7 +371,7 @@ class WorkspaceIndexer:
                 self._hints.clear()
                 self._scans_begun = ticket
                 self._queue.suspect(None if full else hints)
-                self._comparing = True
+                self._comparing = bool(hints) or self._scans_done < self._scans_due
                 if any(map(decides_about_others, hints)):
                     self._rules_changed()
                 succeeded = await self._compare(None if full else hints)
@@ -373,7 +379,7 @@ class WorkspaceIndexer:
                 if succeeded and full:
                     self._scans_done = ticket
                 elif not succeeded:
-                    self._scans_wanted = max(self._scans_wanted, self._scans_begun + 1)  # the hints are lost
+                    self._must_scan_again()  # the hints are lost
                     await trio.sleep(_RETRY_SECONDS)
                 self._after_change()
 
@@ -382,7 +388,11 @@ class WorkspaceIndexer:
         while True:
             await trio.sleep(max(_MIN_SCAN_INTERVAL, self._scan_cost / _SCAN_SHARE))
             if self._watcher.mode != "polling":  # a polling watcher scans as it is
-                self.request_scan()
+                self.request_scan(routine=True)
+
+    def _must_scan_again(self) -> None:
+        """No scan that has begun tells the truth."""
+        self._scans_wanted = self._scans_due = max(self._scans_wanted, self._scans_begun + 1)
 
     async def _compare(self, paths: list[str] | None) -> bool:
         """Queue what differs between the tree (or `paths`) and the catalog; False when it could not be told."""

@@ -54,6 +54,8 @@ class Hints:
     """Relative to the root; a folder stands for everything in it. Give them to `scanner.check`."""
     rescan: bool = False
     """Look everywhere: `scanner.scan`. Then `paths` is empty."""
+    routine: bool = False
+    """The rescan is one of polling: nothing says that it will find anything."""
 
 
 def native_source(root: str, list_folders: ListFolders) -> EventSource:
@@ -103,7 +105,7 @@ class Watcher:
 
     @property
     def pending(self) -> bool:
-        """Whether something changed that `receive` has not handed out yet."""
+        """Whether something changed, or may have gone unnoticed, that `receive` has not handed out yet."""
         return self._pending.waiting
 
     def rescanned(self, seconds: float) -> None:
@@ -175,11 +177,12 @@ class Watcher:
             )
         self._mode = "polling"
         started()
+        self._pending.rescan()  # what happened since events were last heard may be missed
         with trio.move_on_after(RETRY_EVENTS_SECONDS):
             while True:
-                self._pending.rescan()
                 shortest, longest = POLL_SECONDS
                 await trio.sleep(min(max(POLL_SHARE * self._rescan_seconds, shortest), longest))
+                self._pending.rescan(routine=True)
 
     async def _wait_for_root(self, started: Callable[[], None]) -> None:
         self._mode = "off"
@@ -196,7 +199,7 @@ class _Pending:
         self._paths: set[str] = set()
         self._first_at = self._last_at = 0.0
         self._rescan_since = math.inf
-        self._rescan_now = False
+        self._rescan_now = self._routine_rescan = False
         self._too_many = False
         self._arrived = trio.Event()
 
@@ -217,12 +220,15 @@ class _Pending:
 
     @property
     def waiting(self) -> bool:
-        """Whether `take` has, or will have, something to hand out."""
+        """Whether `take` has, or will have, something to hand out that is not routine."""
         return bool(self._paths) or self._rescan_now or self._rescan_since < math.inf
 
-    def rescan(self) -> None:
+    def rescan(self, *, routine: bool = False) -> None:
         """Ask for a rescan without waiting for quiet."""
-        self._rescan_now = True
+        if routine:
+            self._routine_rescan = True
+        else:
+            self._rescan_now = True
         self._arrived.set()
 
     async def take(self) -> Hints:
@@ -233,16 +239,17 @@ class _Pending:
             with trio.move_on_at(ripe_at):
                 await self._arrived.wait()
         if self._rescan_ripe_at() <= trio.current_time():
-            self._rescan_now = self._too_many = False
+            routine = not self.waiting
+            self._rescan_now = self._routine_rescan = self._too_many = False
             self._rescan_since = math.inf
             self._paths.clear()
-            return Hints(rescan=True)
+            return Hints(rescan=True, routine=routine)
         paths = frozenset(self._paths)
         self._paths.clear()
         return Hints(paths)
 
     def _rescan_ripe_at(self) -> float:
-        if self._rescan_now:
+        if self._rescan_now or self._routine_rescan:
             return -math.inf
         return min(max(self._last_at, self._rescan_since) + SETTLE_SECONDS, self._rescan_since + SETTLE_LIMIT_SECONDS)
 

@@ -29,6 +29,7 @@ class RealDaemon:
         self.environment = {name: value for name, value in os.environ.items() if name != "XDG_RUNTIME_DIR"}
         self.environment |= {"HOME": str(folder), "LUCASTRA_HOME": str(self.paths.home)}
         self._process: subprocess.Popen[bytes] | None = None
+        self._said = folder / "stderr.txt"
 
     @property
     def pid(self) -> int:
@@ -38,7 +39,8 @@ class RealDaemon:
 
     async def start(self, *options: str, at_once: bool = False) -> None:
         """Start the daemon, and return when it listens; with `at_once`, as soon as its process exists."""
-        self._process = subprocess.Popen(self._command(*options), env=self.environment, cwd="/")
+        with self._said.open("wb") as said:
+            self._process = subprocess.Popen(self._command(*options), env=self.environment, cwd="/", stderr=said)
         if not at_once:
             await until(self._listens)
 
@@ -56,17 +58,20 @@ class RealDaemon:
 
     async def _listens(self) -> bool:
         assert self._process is not None
-        assert self._process.poll() is None, f"the daemon left with status {self._process.returncode}"
+        assert self._process.poll() is None, (
+            f"the daemon left with status {self._process.returncode}: {self._said.read_text()}"
+        )
         stream = await connect(self.paths)
         if stream is not None:
             await stream.aclose()
         return stream is not None
 
     async def stop(self) -> None:
-        """Ask it to stop, and wait until it has."""
+        """Ask it to stop, and wait until it has: without a word in the terminal that it was started from."""
         if self._process is not None and self._process.poll() is None:
             self._process.terminate()
             await self.left()
+            assert self._said.read_text() == ""
 
     async def left(self) -> int:
         """Wait until the daemon has left; its exit status."""
