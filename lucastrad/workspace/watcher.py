@@ -20,6 +20,8 @@ import trio
 
 from lucastrad.workspace.events import Events, EventsLostError, EventSource, ListFolders, OpenSource
 
+WatchMode = Literal["off", "events", "polling"]
+
 MAX_PATHS = 1_000
 
 QUIET_SECONDS = 0.02
@@ -84,13 +86,13 @@ class Watcher:
         self._root = root
         self._list_folders = list_folders
         self._open_source = open_source
-        self._mode: Literal["off", "events", "polling"] = "off"
+        self._mode: WatchMode = "off"
         self._warned = False
         self._pending = _Pending()
         self._rescan_seconds = 0.0
 
     @property
-    def mode(self) -> Literal["off", "events", "polling"]:
+    def mode(self) -> WatchMode:
         """How changes are noticed; "off" while the root is missing or `run` is not running."""
         return self._mode
 
