@@ -21,9 +21,10 @@ from lucastrad.embeddings.cache import EmbeddingCache, cache_file, verify_cache
 from lucastrad.embeddings.spaces import cache_folder, open_cache
 from lucastrad.indexing.store import WorkspaceStore, examine_vectors
 from lucastrad.indexing.workspaces import StoreFolder, store_folders, workspace_files
-from lucastrad.storage.catalog import CatalogReader, Spaces
+from lucastrad.storage.catalog_reader import CatalogReader
 from lucastrad.storage.keywords import verified_seq
 from lucastrad.storage.lock import own_store
+from lucastrad.storage.records import Spaces
 from lucastrad.storage.sqlite import StoreCorrupt, StoreUnavailable
 from lucastrad.storage.vectors.spans import covered
 from lucastrad.types import CheckReport, CheckStatus, VectorSpace

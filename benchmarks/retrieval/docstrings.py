@@ -25,7 +25,7 @@ from benchmarks.retrieval.systems import Corpus
 from lucastrad.embeddings.cache import passage_key
 from lucastrad.indexing.analysis import chunk_terms, passage, path_terms
 from lucastrad.indexing.chunking import documented
-from lucastrad.storage.catalog import IndexedFile
+from lucastrad.storage.records import IndexedFile
 from lucastrad.types import Chunk, FileState, Stat
 
 SEED = 20_250_402

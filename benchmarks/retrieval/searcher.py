@@ -31,7 +31,7 @@ from lucastrad.indexing.worker import IndexRequest, decode_index_reply, index_jo
 from lucastrad.search import retrieval
 from lucastrad.search.query import ParsedQuery, parse
 from lucastrad.search.ranking import WEIGHTS, Candidate, Outline, Ranked, Weights, best, rank
-from lucastrad.storage.catalog import IndexedFile
+from lucastrad.storage.records import IndexedFile
 from lucastrad.types import SearchMode, SearchQuery, StoredChunk, VectorSpace
 from lucastrad.workspace import scanner
 

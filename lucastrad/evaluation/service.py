@@ -32,7 +32,7 @@ from lucastrad.evaluation.stripped import StrippedFile, StripRequest, decode_rep
 from lucastrad.indexing.chunking import TEXT
 from lucastrad.indexing.workspaces import WorkspaceService
 from lucastrad.search.service import SearchService
-from lucastrad.storage.catalog import CatalogReader
+from lucastrad.storage.catalog_reader import CatalogReader
 from lucastrad.types import FileState, Freshness, SearchMode, SearchQuery
 from lucastrad.workers import WorkerPool
 from lucastrad.workspace.scanner import ScanRules

@@ -13,7 +13,7 @@ from lucastrad.indexing.analysis import chunk_terms, passage, path_terms
 from lucastrad.indexing.chunking import chunk_file
 from lucastrad.indexing.chunking.documented import documented, without_docs
 from lucastrad.search.names import FileName
-from lucastrad.storage.catalog import ChunkTerms
+from lucastrad.storage.records import ChunkTerms
 from lucastrad.types import Passage
 from lucastrad.workspace.reader import ReadFile, read_file
 from lucastrad.workspace.scanner import ScanRules

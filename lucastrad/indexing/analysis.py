@@ -1,6 +1,6 @@
 """What the indexes are given of a chunk: keyword terms, and the passage that is embedded."""
 
-from lucastrad.storage.catalog import ChunkTerms
+from lucastrad.storage.records import ChunkTerms
 from lucastrad.text.words import terms
 from lucastrad.types import Passage
 

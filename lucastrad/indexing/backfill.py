@@ -20,7 +20,7 @@ from lucastrad.indexing.signals import Wake
 from lucastrad.indexing.store import WorkspaceStore
 from lucastrad.logs import log_event
 from lucastrad.memory import release_freed
-from lucastrad.storage.catalog import PendingChunk
+from lucastrad.storage.records import PendingChunk
 from lucastrad.types import Passage
 from lucastrad.workers import JobTimeout, WorkerDied, WorkerPool
 

@@ -12,7 +12,7 @@ import msgspec
 from lucastrad.embeddings.cache import passage_key
 from lucastrad.indexing.analysis import chunk_terms, passage, path_terms
 from lucastrad.indexing.chunking import chunk_file
-from lucastrad.storage.catalog import ChunkTerms
+from lucastrad.storage.records import ChunkTerms
 from lucastrad.types import Chunk
 from lucastrad.workspace.reader import BINARY, HASH_BYTES, ReadFile, content_reason, read_file
 from lucastrad.workspace.scanner import ScanRules, Skipped, judge, too_large

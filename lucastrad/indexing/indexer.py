@@ -17,7 +17,7 @@ from lucastrad.indexing.signals import Broadcast
 from lucastrad.indexing.store import WorkspaceStore
 from lucastrad.indexing.tree import OpenWatcher, TreeSync
 from lucastrad.indexing.troubles import Trouble, Troubles
-from lucastrad.storage.catalog import Counts
+from lucastrad.storage.records import Counts
 from lucastrad.storage.sqlite import StoreClosed, StoreCorrupt, StoreUnavailable
 from lucastrad.storage.vectors.policy import Policy
 from lucastrad.types import Freshness, IndexProgress, WorkspaceReport, WorkspaceState

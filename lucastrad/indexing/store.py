@@ -21,9 +21,10 @@ from numpy.typing import NDArray
 from lucastrad.embeddings.cache import EmbeddingCache
 from lucastrad.embeddings.protocol import fitting
 from lucastrad.indexing.analysis import chunk_terms, path_terms
-from lucastrad.storage.catalog import Catalog, ChunkSpan, Commit, IndexedFile
+from lucastrad.storage.catalog import Catalog
 from lucastrad.storage.fs import ensure_private_folder, folder_bytes
 from lucastrad.storage.keywords import KeywordChunk, KeywordIndex
+from lucastrad.storage.records import ChunkSpan, Commit, IndexedFile
 from lucastrad.storage.sqlite import StoreCorrupt, StoreUnavailable, set_aside
 from lucastrad.storage.vectors.examining import ExaminedVectors, examine
 from lucastrad.storage.vectors.index import SegmentedIndex

@@ -33,7 +33,7 @@ from lucastrad.indexing.worker import (
     index_job,
     scan_job,
 )
-from lucastrad.storage.catalog import IndexedFile
+from lucastrad.storage.records import IndexedFile
 from lucastrad.storage.sqlite import StoreUnavailable
 from lucastrad.types import FileState
 from lucastrad.workers import Job, JobTimeout, WorkerDied, WorkerPool

@@ -15,7 +15,7 @@ import msgspec
 from lucastrad.embeddings.cache import passage_key
 from lucastrad.indexing.analysis import chunk_terms, passage, path_terms
 from lucastrad.indexing.chunking import chunk_file
-from lucastrad.storage.catalog import IndexedFile, KnownFile
+from lucastrad.storage.records import IndexedFile, KnownFile
 from lucastrad.storage.sqlite import connect, translated_values
 from lucastrad.types import FileState, Stat
 from lucastrad.workspace.defaults import VERSION_CONTROL

@@ -9,7 +9,8 @@ import pathspec
 from lucastra_protocol.errors import ErrorCode, LucAstraError
 
 from lucastrad.indexing.chunking import TEXT, language_of
-from lucastrad.storage.catalog import CatalogReader, ChunkSpan
+from lucastrad.storage.catalog_reader import CatalogReader
+from lucastrad.storage.records import ChunkSpan
 
 _FILTERS = 8
 """Remembered over all workspaces."""

@@ -17,8 +17,8 @@ from lucastrad.search.filters import eligible
 from lucastrad.search.overlay import NO_OVERLAY, Found, LiveFile, Overlay
 from lucastrad.search.query import ParsedQuery
 from lucastrad.search.ranking import CANDIDATES, MATCHES, RARE, Candidate, Holders, candidates_of, rare_words, rarities
-from lucastrad.storage.catalog import ChunkSpan
 from lucastrad.storage.keywords import MOST_SPANS, Field, KeywordIndex
+from lucastrad.storage.records import ChunkSpan
 from lucastrad.storage.vectors.planner import QueryKind
 from lucastrad.storage.vectors.spans import covered
 from lucastrad.types import SearchMode, SearchQuery, VectorSpace

@@ -29,7 +29,7 @@ from lucastrad.indexing.definitions import (
 )
 from lucastrad.indexing.indexer import WorkspaceIndexer
 from lucastrad.indexing.workspaces import WorkspaceService
-from lucastrad.storage.catalog import CatalogReader
+from lucastrad.storage.catalog_reader import CatalogReader
 from lucastrad.storage.sqlite import StoreClosed, StoreCorrupt
 from lucastrad.text.words import parts_of
 from lucastrad.types import StoredChunk

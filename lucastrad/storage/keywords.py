@@ -20,8 +20,8 @@ from pathlib import Path
 import tantivy
 
 from lucastrad.storage.bm25 import FieldStatistics, counts_of
-from lucastrad.storage.catalog import ChunkSpan
 from lucastrad.storage.fs import ensure_private_folder, publish
+from lucastrad.storage.records import ChunkSpan
 from lucastrad.storage.sqlite import StoreUnavailable
 
 _log = logging.getLogger(__name__)

@@ -10,7 +10,8 @@ import msgspec
 import pytest
 
 from lucastrad.indexing.worker import ScanRequest, scan_job
-from lucastrad.storage.catalog import Catalog, IndexedFile
+from lucastrad.storage.catalog import Catalog
+from lucastrad.storage.records import IndexedFile
 from lucastrad.storage.sqlite import StoreCorrupt
 from lucastrad.types import Chunk, FileState, Stat
 from lucastrad.workspace.scanner import ScanRules

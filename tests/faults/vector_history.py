@@ -15,7 +15,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from lucastrad.storage.catalog import ChunkSpan
+from lucastrad.storage.records import ChunkSpan
 from lucastrad.storage.vectors.index import SegmentedIndex
 from lucastrad.storage.vectors.merge import MergeRequest, merge_job
 from lucastrad.storage.vectors.planner import QueryKind, Thresholds

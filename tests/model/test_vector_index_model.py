@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from numpy.typing import NDArray
 
-from lucastrad.storage.catalog import ChunkSpan
+from lucastrad.storage.records import ChunkSpan
 from lucastrad.storage.vectors.index import SegmentedIndex
 from lucastrad.storage.vectors.merge import merge_job
 from lucastrad.storage.vectors.native import Kernel, kernel_or_none

@@ -17,9 +17,9 @@ from lucastrad.embeddings.spaces import open_cache
 from lucastrad.indexing.analysis import chunk_terms, passage, path_terms
 from lucastrad.indexing.store import WorkspaceStore
 from lucastrad.maintenance import Rebuilt, _confirmed, examine, rebuild
-from lucastrad.storage.catalog import IndexedFile
 from lucastrad.storage.keywords import Field
 from lucastrad.storage.lock import own_store
+from lucastrad.storage.records import IndexedFile
 from lucastrad.types import CheckStatus, Chunk, FileState, Stat, VectorSpace
 
 OLD = VectorSpace("local", "test", 8)

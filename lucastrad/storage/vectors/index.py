@@ -13,7 +13,7 @@ import numpy as np
 from lucastra_protocol.errors import ErrorCode, LucAstraError
 from numpy.typing import NDArray
 
-from lucastrad.storage.catalog import ChunkSpan
+from lucastrad.storage.records import ChunkSpan
 from lucastrad.storage.sqlite import StoreCorrupt
 from lucastrad.storage.vectors import manifest as manifests
 from lucastrad.storage.vectors.examining import examine

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from lucastrad.storage.catalog import ChunkSpan
+from lucastrad.storage.records import ChunkSpan
 
 
 def covered(ids: NDArray[np.int64], spans: Sequence[ChunkSpan]) -> NDArray[np.bool_]:

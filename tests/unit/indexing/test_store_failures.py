@@ -8,8 +8,8 @@ import pytest
 from lucastrad.embeddings.cache import EmbeddingCache, passage_key
 from lucastrad.indexing.analysis import chunk_terms, passage, path_terms
 from lucastrad.indexing.store import WorkspaceStore
-from lucastrad.storage.catalog import IndexedFile
 from lucastrad.storage.keywords import Field
+from lucastrad.storage.records import IndexedFile
 from lucastrad.storage.sqlite import StoreUnavailable
 from lucastrad.types import Chunk, FileState, Stat, VectorSpace
 

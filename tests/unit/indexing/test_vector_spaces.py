@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from lucastrad.embeddings.cache import EmbeddingCache, passage_key
 from lucastrad.indexing.analysis import chunk_terms, passage, path_terms
 from lucastrad.indexing.store import WorkspaceStore
-from lucastrad.storage.catalog import Catalog, IndexedFile, Spaces
+from lucastrad.storage.catalog import Catalog
+from lucastrad.storage.records import IndexedFile, Spaces
 from lucastrad.types import Chunk, FileState, Stat, VectorSpace
 
 OLD = VectorSpace("local", "test", 8)

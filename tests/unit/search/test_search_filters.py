@@ -6,7 +6,8 @@ from lucastra_protocol.errors import ErrorCode, LucAstraError
 from lucastrad.search import filters
 from lucastrad.search.filters import languages_of, path_filter
 from lucastrad.search.service import _outermost
-from lucastrad.storage.catalog import Catalog, ChunkSpan, IndexedFile
+from lucastrad.storage.catalog import Catalog
+from lucastrad.storage.records import ChunkSpan, IndexedFile
 from lucastrad.types import Chunk, FileState, Stat
 
 FILES = {

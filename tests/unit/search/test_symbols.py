@@ -11,7 +11,8 @@ import trio.testing
 
 from lucastrad.indexing.definitions import definitions_job
 from lucastrad.search.symbols import Symbol, SymbolService, rank
-from lucastrad.storage.catalog import Catalog, IndexedFile
+from lucastrad.storage.catalog import Catalog
+from lucastrad.storage.records import IndexedFile
 from lucastrad.storage.sqlite import StoreCorrupt
 from lucastrad.types import Chunk, FileState, Stat
 from lucastrad.workers import Job, WorkerDied

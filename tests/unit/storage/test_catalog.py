@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from lucastrad.storage.catalog import NO_CHUNKS, Catalog, ChunkSpan, IndexedFile
+from lucastrad.storage.catalog import Catalog
+from lucastrad.storage.records import NO_CHUNKS, ChunkSpan, IndexedFile
 from lucastrad.storage.sqlite import StoreClosed, StoreCorrupt, StoreUnavailable, set_aside
 from lucastrad.types import Chunk, FileState, Stat
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from lucastrad.storage.catalog import ChunkSpan
 from lucastrad.storage.keywords import Field, KeywordChunk, KeywordIndex
+from lucastrad.storage.records import ChunkSpan
 
 BOOSTS = {Field.BODY: 1.0, Field.SYMBOL: 2.0, Field.PATH: 1.0}
 

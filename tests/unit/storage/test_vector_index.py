@@ -31,7 +31,7 @@ from vector_case import (
     unit_rows,
 )
 
-from lucastrad.storage.catalog import ChunkSpan
+from lucastrad.storage.records import ChunkSpan
 from lucastrad.storage.sqlite import StoreUnavailable
 from lucastrad.storage.vectors.index import SegmentedIndex
 from lucastrad.storage.vectors.native import Kernel

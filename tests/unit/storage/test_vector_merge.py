@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from vector_case import SPACE, clustered_rows, ids_from, kernels, nearest, unit_rows
 
-from lucastrad.storage.catalog import ChunkSpan
+from lucastrad.storage.records import ChunkSpan
 from lucastrad.storage.vectors import annoy_file
 from lucastrad.storage.vectors.index import SegmentedIndex
 from lucastrad.storage.vectors.merge import MergeReply, MergeRequest, merge_job, pack_mask, unpack_mask

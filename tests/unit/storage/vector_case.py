@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from lucastrad.storage.catalog import ChunkSpan
+from lucastrad.storage.records import ChunkSpan
 from lucastrad.storage.vectors.index import SegmentedIndex
 from lucastrad.storage.vectors.merge import merge_job
 from lucastrad.storage.vectors.native import Kernel, kernel_or_none
