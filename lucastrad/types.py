@@ -8,6 +8,7 @@ import os
 import zlib
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import NamedTuple
 
 import msgspec
 
@@ -75,6 +76,15 @@ class VectorSpace:
         safe = "".join(c if c.isascii() and (c.isalnum() or c in "-._") else "-" for c in name)
         told_apart = "" if safe == name else f"-{zlib.crc32(name.encode('utf-8', 'replace')):08x}"
         return f"{safe}{told_apart}-{self.dimensions}"
+
+
+class Outline(NamedTuple):
+    """What ranking needs to know of a chunk: a tuple, because a search makes and reads hundreds."""
+
+    path: str
+    language: str
+    symbol: str
+    start_line: int = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,9 +30,9 @@ from lucastrad.indexing.store import WorkspaceStore
 from lucastrad.indexing.worker import IndexRequest, decode_index_reply, index_job
 from lucastrad.search import retrieval
 from lucastrad.search.query import ParsedQuery, parse
-from lucastrad.search.ranking import WEIGHTS, Candidate, Outline, Ranked, Weights, best, rank
+from lucastrad.search.ranking import WEIGHTS, Candidate, Ranked, Weights, best, rank
 from lucastrad.storage.records import IndexedFile
-from lucastrad.types import SearchMode, SearchQuery, StoredChunk, VectorSpace
+from lucastrad.types import Outline, SearchMode, SearchQuery, StoredChunk, VectorSpace
 from lucastrad.workspace import scanner
 
 MODES = (SearchMode.HYBRID, SearchMode.KEYWORD, SearchMode.VECTOR)
@@ -112,8 +112,7 @@ class Searcher:
         """What both indexes have for a question."""
         scope, plan = self._search(question, mode)
         candidates = retrieval.candidates(scope, plan)
-        rows = self._store.catalog.outlines([candidate.chunk for candidate in candidates])
-        outlines = {chunk: Outline(*row) for chunk, row in rows.items()}
+        outlines = self._store.catalog.outlines([candidate.chunk for candidate in candidates])
         return Found(plan.parsed, mode, candidates, outlines, retrieval.best_bm25(candidates))
 
     def shown(self, found: Found) -> list[Place]:

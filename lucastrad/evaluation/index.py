@@ -17,7 +17,6 @@ from lucastrad.search.ranking import (
     MATCHES,
     RARE,
     Holders,
-    Outline,
     best,
     candidates_of,
     rank,
@@ -26,7 +25,7 @@ from lucastrad.search.ranking import (
 )
 from lucastrad.search.retrieval import FIELD_BOOSTS
 from lucastrad.storage.keywords import KeywordChunk, KeywordIndex
-from lucastrad.types import SearchMode
+from lucastrad.types import Outline, SearchMode
 
 
 class StrippedIndex:
@@ -51,7 +50,7 @@ class StrippedIndex:
             for chunk in file.chunks:
                 number = len(self._places)
                 self._places.append(Place(file.path, chunk.start_line, chunk.end_line))
-                self._outlines.append(Outline(file.path, file.language, chunk.symbol, chunk.kind, chunk.start_line))
+                self._outlines.append(Outline(file.path, file.language, chunk.symbol, chunk.start_line))
                 found.append(KeywordChunk(number, number, chunk.terms.body, chunk.terms.symbol, file.path_terms))
         self._keywords.add(found)
 

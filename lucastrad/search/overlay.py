@@ -14,10 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lucastrad.indexing.buffers import BufferReply
-from lucastrad.search.ranking import Outline
 from lucastrad.storage.bm25 import FieldStatistics, bm25
 from lucastrad.storage.keywords import Field
-from lucastrad.types import StoredChunk, VectorSpace
+from lucastrad.types import Outline, StoredChunk, VectorSpace
 
 Vectors = Mapping[bytes, NDArray[np.float32]]
 """Embedding key → vector."""
@@ -150,7 +149,7 @@ class Overlay:
     def outlines(self) -> dict[int, Outline]:
         """What ranking needs to know, by chunk id."""
         return {
-            c.id: Outline(c.path, c.language, c.symbol, c.kind, c.start_line)
+            c.id: Outline(c.path, c.language, c.symbol, c.start_line)
             for live in self.files.values()
             for c in live.chunks
         }

@@ -111,21 +111,24 @@ class WordFamilies:
         return sum(map(bool, map(self._named_by.__getitem__, names))) / len(names) if names else 0.0
 
 
+_NONE: frozenset[str] = frozenset()
+
+
 class _NamedBy(dict[str, frozenset[str]]):
     """Name → the words that it names."""
 
     def __init__(self, words: Collection[str]) -> None:
-        self._beginnings: dict[str, set[str]] = {}
+        self._beginnings: dict[str, frozenset[str]] = {}
         for word in words:
             for length in {len(word), *range(_SHORTEST_STEM, len(word))}:
-                self._beginnings.setdefault(word[:length], set()).add(word)
+                self._beginnings[word[:length]] = self._beginnings.get(word[:length], _NONE) | {word}
         self._long = tuple(word for word in words if len(word) >= _SHORTEST_STEM)
 
     def __missing__(self, name: str) -> frozenset[str]:
-        words = set(self._beginnings.get(name, ()))
+        found = self._beginnings.get(name, _NONE)
         if name.startswith(self._long):
-            words.update(word for word in self._long if name.startswith(word))
-        found = self[name] = frozenset(words)
+            found = found.union(word for word in self._long if name.startswith(word))
+        self[name] = found
         return found
 
 

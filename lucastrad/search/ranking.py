@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from lucastrad.search.names import FileName, SymbolName
 from lucastrad.search.query import ParsedQuery, Shape, WordFamilies
-from lucastrad.types import SearchMode
+from lucastrad.types import Outline, SearchMode
 
 _T = TypeVar("_T")
 
@@ -100,17 +100,6 @@ class Candidate:
     bm25: float | None = None
     rarity: float = 0.0
     """Of the rarest of the query's words that it holds."""
-
-
-@dataclass(frozen=True, slots=True)
-class Outline:
-    """What ranking needs to know of a chunk."""
-
-    path: str
-    language: str
-    symbol: str
-    kind: str
-    start_line: int = 1
 
 
 @dataclass(slots=True)  # frozen ones take three times as long to make, and a search makes hundreds

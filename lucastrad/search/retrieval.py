@@ -119,7 +119,7 @@ def _overlaid(
         )
 
     found = {chunk for chunk, _ in (*nearest, *matching)}.union(*(held.chunks for held in holders.values()))
-    hidden = {chunk for chunk, (path, *_) in store.catalog.outlines(list(found)).items() if path in overlay.files}
+    hidden = {chunk for chunk, it in store.catalog.outlines(list(found)).items() if it.path in overlay.files}
 
     def together(indexed: Found, live: Found) -> Found:
         shown = [item for item in indexed if item[0] not in hidden] + live

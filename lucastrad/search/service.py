@@ -22,7 +22,7 @@ from lucastrad.search.buffers import LiveBuffers
 from lucastrad.search.filters import languages_of, path_filter
 from lucastrad.search.overlay import NO_OVERLAY, Overlay, over
 from lucastrad.search.query import ParsedQuery, Shape, parse
-from lucastrad.search.ranking import Candidate, Outline, best, rank
+from lucastrad.search.ranking import Candidate, best, rank
 from lucastrad.search.reranking import Reranker
 from lucastrad.search.retrieval import Plan, Scope
 from lucastrad.storage.sqlite import StoreClosed, StoreCorrupt
@@ -311,8 +311,7 @@ def _searched(scope: Scope, plan: Plan) -> list[Hit]:
 def _ranked(scope: Scope, plan: Plan, candidates: list[Candidate], best_bm25: float) -> list[Hit]:
     """The best of one workspace's candidates, with their texts: no more than the search can show."""
     catalog, overlay = scope.indexer.store.catalog, scope.overlay
-    indexed = catalog.outlines([c.chunk for c in candidates if c.chunk > 0])
-    outlines = {i: Outline(*row) for i, row in indexed.items()} | overlay.outlines()
+    outlines = catalog.outlines([c.chunk for c in candidates if c.chunk > 0]) | overlay.outlines()
     ranked = rank(plan.parsed, plan.query.mode, candidates, outlines, best_bm25=best_bm25)
     shown = best(plan.parsed, ranked, plan.query.limit, lambda item: item.path)
     ids = [item.chunk for item in shown]

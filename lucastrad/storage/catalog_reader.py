@@ -8,7 +8,7 @@ from pathlib import Path
 
 from lucastrad.storage.records import ChunkSpan, Counts, KnownFile, PendingChunk, Spaces
 from lucastrad.storage.sqlite import StoreClosed, connect, damage, translated_values
-from lucastrad.types import FileReport, FileState, Stat, StoredChunk, VectorSpace
+from lucastrad.types import FileReport, FileState, Outline, Stat, StoredChunk, VectorSpace
 
 SCHEMA_VERSION = 2
 """Raise it with every change to the tables, or to how files are cut: a catalog of another version is built anew."""
@@ -34,7 +34,7 @@ class CatalogReader:
         self._reading = 0
         self._readers_change = threading.Condition()
         self._closed = False
-        self._outlines: dict[int, tuple[str, str, str, str, int]] = {}
+        self._outlines: dict[int, Outline] = {}
 
     def seq(self) -> int:
         """The number of the last transaction."""
@@ -62,8 +62,8 @@ class CatalogReader:
             rows = reader.execute(f"SELECT {_CHUNK_COLUMNS} WHERE c.id IN ({marks})", ids)
             return {row[0]: StoredChunk(*row) for row in rows}
 
-    def outlines(self, ids: Sequence[int]) -> dict[int, tuple[str, str, str, str, int]]:
-        """(path, language, symbol, kind, first line) by id: what ranking needs of many candidates.
+    def outlines(self, ids: Sequence[int]) -> dict[int, Outline]:
+        """By id, what ranking needs of many candidates.
 
         Remembered until a commit deletes them: a chunk never changes, and its id is never used again.
         """
@@ -74,11 +74,11 @@ class CatalogReader:
             with self._reader() as reader:
                 marks = ",".join("?" * len(unknown))
                 rows = reader.execute(
-                    "SELECT c.id, f.path, f.language, c.symbol, c.kind, c.start_line"
+                    "SELECT c.id, f.path, f.language, c.symbol, c.start_line"
                     f" FROM chunks c JOIN files f ON f.id = c.file WHERE c.id IN ({marks})",
                     unknown,
                 )
-                known.update((row[0], row[1:]) for row in rows)
+                known.update((row[0], Outline(*row[1:])) for row in rows)
         # A commit may delete some of them between a look and the next.
         return {chunk: row for chunk in ids if (row := known.get(chunk)) is not None}
 

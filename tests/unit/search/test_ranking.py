@@ -9,7 +9,6 @@ from lucastrad.search.ranking import (
     COSINE_FLOOR,
     Candidate,
     Holders,
-    Outline,
     Ranked,
     Weights,
     best,
@@ -18,7 +17,7 @@ from lucastrad.search.ranking import (
     rare_words,
     rarities,
 )
-from lucastrad.types import SearchMode
+from lucastrad.types import Outline, SearchMode
 
 HYBRID, VECTOR, KEYWORD = SearchMode.HYBRID, SearchMode.VECTOR, SearchMode.KEYWORD
 Found = tuple[str, str, str, float | None, float | None]
@@ -26,7 +25,7 @@ Found = tuple[str, str, str, float | None, float | None]
 
 
 def ranked(query: str, found: list[Found], mode: SearchMode = HYBRID) -> list[Ranked]:
-    outlines = {n: Outline(*shown, "function") for n, (*shown, _, _) in enumerate(found)}
+    outlines = {n: Outline(*shown) for n, (*shown, _, _) in enumerate(found)}
     candidates = [Candidate(n, cosine, bm25) for n, (*_, cosine, bm25) in enumerate(found)]
     best = max((found.bm25 for found in candidates if found.bm25 is not None), default=1.0)
     return rank(parse(query), mode, candidates, outlines, best_bm25=best)
@@ -55,7 +54,7 @@ def test_a_match_beyond_those_that_are_ranked_still_tells_a_near_passage_its_sco
 
 
 def test_the_passage_that_holds_the_rare_word_comes_before_nearer_ones() -> None:
-    outlines = {n: Outline(path, "python", "", "function") for n, path in enumerate(("near.py", "holds.py"))}
+    outlines = {n: Outline(path, "python", "") for n, path in enumerate(("near.py", "holds.py"))}
     found = [Candidate(0, cosine=0.8, bm25=9.0), Candidate(1, cosine=0.5, bm25=5.0, rarity=1.0)]
     first = rank(parse("where is max_retries read"), HYBRID, found, outlines, best_bm25=9.0)[0]
     assert (first.path, first.components["rare"]) == ("holds.py", Weights().rare)
@@ -218,7 +217,7 @@ def test_a_query_that_nothing_shares_a_word_with_or_is_near_finds_nothing() -> N
 
 def test_scores_of_several_workspaces_are_measured_by_the_best_of_all() -> None:
     def keyword(best_bm25: float) -> float:
-        outlines = {1: Outline("a.py", "python", "", "function")}
+        outlines = {1: Outline("a.py", "python", "")}
         (item,) = rank(parse("how"), KEYWORD, [Candidate(1, bm25=5.0)], outlines, best_bm25=best_bm25)
         return item.components["keyword"]
 
@@ -264,8 +263,8 @@ def test_marks_before_a_name_do_not_hide_it(symbol: str) -> None:
 
 def test_a_definition_comes_before_what_it_is_continued_in() -> None:
     outlines = {
-        1: Outline("a.py", "python", "Session", "class", 40),
-        2: Outline("a.py", "python", "Session", "class", 1),
+        1: Outline("a.py", "python", "Session", 40),
+        2: Outline("a.py", "python", "Session", 1),
     }
     candidates = [Candidate(1, 0.6, 5.0), Candidate(2, 0.5, 5.0)]
     first, second = rank(parse("Session"), HYBRID, candidates, outlines, best_bm25=5.0)
@@ -309,6 +308,6 @@ def test_a_file_that_speaks_of_it_repeatedly_comes_before_a_single_mention() -> 
 
 
 def test_a_weight_of_nothing_takes_its_feature_out() -> None:
-    outlines = {1: Outline("tests/a.py", "python", "", "function")}
+    outlines = {1: Outline("tests/a.py", "python", "")}
     (item,) = rank(parse("how"), HYBRID, [Candidate(1, 0.5, 5.0)], outlines, best_bm25=5.0, weights=Weights(test=0.0))
     assert "test" not in item.components

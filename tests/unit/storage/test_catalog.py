@@ -160,9 +160,9 @@ def test_a_catalog_of_another_version_is_not_read(tmp_path: Path) -> None:
 
 def test_outlines_of_a_new_version_replace_those_of_the_old_one(catalog: Catalog) -> None:
     catalog.commit([a_file("a.py", "one"), a_file("b.py", "two")])
-    assert {i: row[0] for i, row in catalog.outlines([1, 2, 99]).items()} == {1: "a.py", 2: "b.py"}
+    assert {i: row.path for i, row in catalog.outlines([1, 2, 99]).items()} == {1: "a.py", 2: "b.py"}
     catalog.commit([a_file("a.py", "one changed")])
-    assert {i: row[0] for i, row in catalog.outlines([1, 2, 3]).items()} == {2: "b.py", 3: "a.py"}
+    assert {i: row.path for i, row in catalog.outlines([1, 2, 3]).items()} == {2: "b.py", 3: "a.py"}
 
 
 def test_readers_of_a_catalog_that_is_replaced_meet_its_end_and_never_the_files_of_the_next(tmp_path: Path) -> None:
