@@ -10,7 +10,7 @@ from benchmarks.corpora import Sdist
 from benchmarks.distribution import Distribution
 from benchmarks.errors import BenchmarkError
 from benchmarks.machine import Machine
-from benchmarks.retrieval import ablation, bars, docstrings, rare_words, same, semble, speed, tuning
+from benchmarks.retrieval import ablation, bars, docstrings, messages, rare_words, same, semble, speed, tuning
 from benchmarks.retrieval.minilm import MiniLM
 from benchmarks.retrieval.questions import DJANGO_SET, HELD_OUT_SETS
 from benchmarks.retrieval.results import TUNING, Cost, Judged, RetrievalReport, summarise
@@ -125,9 +125,9 @@ def _questions(run: Run) -> None:
         ask(run, name, corpora, [*map(Ours, MODES), Dense(), *_file_peers(run, corpora)])
 
 
-def _rare_words(run: Run) -> None:
-    corpora = [rare_words.corpus(one) for one in _question_corpora(run, {**DJANGO_SET, **HELD_OUT_SETS})]
-    ask(run, bars.RARE_WORDS, corpora, [*map(Ours, MODES), Dense()])
+def _looked_up(run: Run, name: str, ask_of: Callable[[Corpus], Corpus]) -> None:
+    corpora = [ask_of(one) for one in _question_corpora(run, {**DJANGO_SET, **HELD_OUT_SETS})]
+    ask(run, name, corpora, [*map(Ours, MODES), Dense()])
 
 
 def _speed(run: Run) -> None:
@@ -190,7 +190,8 @@ def _file_peers(run: Run, corpora: Sequence[Corpus]) -> list[System]:
 CELLS: dict[str, Callable[[Run], None]] = {
     "tuning": _tuning,
     "questions": _questions,
-    "rare-words": _rare_words,
+    "rare-words": partial(_looked_up, name=bars.RARE_WORDS, ask_of=rare_words.corpus),
+    "messages": partial(_looked_up, name=bars.MESSAGES, ask_of=messages.corpus),
     **{name: partial(_docstrings, one=one) for name, one in docstrings.SETS.items()},
     "speed": _speed,
     "daemon": _daemon,

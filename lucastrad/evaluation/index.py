@@ -15,10 +15,13 @@ from lucastrad.search.query import parse
 from lucastrad.search.ranking import (
     CANDIDATES,
     MATCHES,
+    PHRASES,
     RARE,
     Holders,
     best,
     candidates_of,
+    pair_rarities,
+    phrases,
     rank,
     rare_words,
     rarities,
@@ -73,12 +76,15 @@ class StrippedIndex:
         found_words = self._keywords.holders(rare_words(parsed, mode), RARE)
         holders = {word: Holders(len(chunks), chunks) for word, chunks in found_words.items()}
         rarity = rarities(parsed, holders, len(self))
+        frequencies = self._keywords.frequencies({word for pair in parsed.pairs for word in pair})
+        pairs = pair_rarities(parsed, mode, frequencies, len(self))
+        phrase = phrases(self._keywords.adjacent(pairs, PHRASES), pairs)
         if mode is not SearchMode.KEYWORD and vector is not None and vector.any():
-            nearest = self._nearest(vector, rarity)
+            nearest = self._nearest(vector, [*rarity, *phrase])
         if mode is not SearchMode.VECTOR:
             limit = MATCHES if mode is SearchMode.HYBRID else CANDIDATES
             matching = self._keywords.search(parsed.terms, FIELD_BOOSTS, limit)
-        found = candidates_of(nearest, matching, rarity)
+        found = candidates_of(nearest, matching, rarity, phrase)
         best_bm25 = max((one.bm25 for one in found if one.bm25 is not None), default=1.0)
         outlines = {one.chunk: self._outlines[one.chunk] for one in found}
         ranked = rank(parsed, mode, found, outlines, best_bm25=best_bm25)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from lucastrad.indexing.buffers import BufferReply
 from lucastrad.storage.bm25 import FieldStatistics, bm25
-from lucastrad.storage.keywords import Field
+from lucastrad.storage.keywords import Field, Pair
 from lucastrad.types import Outline, StoredChunk, VectorSpace
 
 Vectors = Mapping[bytes, NDArray[np.float32]]
@@ -55,6 +55,8 @@ class LiveFile:
     chunks: tuple[StoredChunk, ...]
     keys: tuple[bytes, ...]
     """The embedding key of each chunk."""
+    bodies: tuple[str, ...]
+    """The terms of each chunk's body in order, with a blank before and after each."""
     terms: Mapping[Field, _Terms]
     hashes: frozenset[bytes]
     """Content hashes of the files that hold what the buffer holds."""
@@ -69,13 +71,14 @@ class LiveFile:
             StoredChunk(id_, path, cut.language, c.symbol, c.kind, c.start_line, c.end_line, c.text)
             for id_, c in zip(ids, cut.chunks, strict=False)
         )
+        bodies = tuple(f" {terms.body} " for terms in cut.terms)
         terms = {
             Field.BODY: _Terms(terms.body for terms in cut.terms),
             Field.SYMBOL: _Terms(terms.symbol for terms in cut.terms),
             Field.PATH: _Terms([cut.path_terms] * len(chunks)),
         }
         hashes = frozenset({cut.own_hash})
-        return cls(root, path, cut.language, size_bytes, chunks, tuple(cut.keys), terms, hashes)
+        return cls(root, path, cut.language, size_bytes, chunks, tuple(cut.keys), bodies, terms, hashes)
 
     def with_vectors_of(self, before: "LiveFile | None") -> "LiveFile":
         """With the vectors of those chunks that an earlier version has, too."""
@@ -134,6 +137,10 @@ class Overlay:
                         scores[id_] = scores.get(id_, 0.0) + score
         return list(scores.items())
 
+    def frequency(self, term: str) -> int:
+        """How many bodies of chunks hold a term."""
+        return sum(len(live.terms[Field.BODY].holding(term)) for live in self.files.values())
+
     def holders(self, term: str, passes: Passes) -> list[int]:
         """The chunks whose body holds a term."""
         return [
@@ -141,6 +148,15 @@ class Overlay:
             for live in filter(passes, self.files.values())
             for number, _ in live.terms[Field.BODY].holding(term)
         ]
+
+    def adjacent(self, weights: Mapping[Pair, float], passes: Passes) -> Found:
+        """Every chunk whose body holds pairs of terms side by side, with the sum of their weights."""
+        found: Found = []
+        for live in filter(passes, self.files.values()):
+            for chunk, body in zip(live.chunks, live.bodies, strict=True):
+                if held := sum(weight for (one, other), weight in weights.items() if f" {one} {other} " in body):
+                    found.append((chunk.id, held))
+        return found
 
     def is_unsaved(self, chunk: int, path: str) -> bool:
         """Whether a chunk of `path` stands in a buffer only."""

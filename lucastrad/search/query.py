@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import pairwise
 
 from lucastrad.text.words import STOPWORDS, identifiers, parts_of, stem, terms, written
 
@@ -139,6 +140,8 @@ class ParsedQuery:
     text: str
     terms: tuple[tuple[str, float], ...]
     """Keyword terms with weights, most frequent first."""
+    pairs: tuple[tuple[str, str], ...]
+    """Terms that follow one another, each two once."""
     words: frozenset[str]
     """Stems without stopwords."""
     symbols: frozenset[str]
@@ -157,7 +160,8 @@ class ParsedQuery:
 
 def parse(text: str) -> ParsedQuery:
     """Read a query's shape."""
-    counts = Counter(terms(text))
+    said = terms(text)
+    counts = Counter(said)
     single = not re.search(r"\s", text.strip())
     names = {name for name in identifiers(text) if single or _CODE_SHAPED.search(name)}
     qualified = {re.sub(r"::|->|#", ".", match[0]) for match in _QUALIFIED.finditer(text)}
@@ -165,6 +169,7 @@ def parse(text: str) -> ParsedQuery:
     return ParsedQuery(
         text=text,
         terms=tuple((term, float(count)) for term, count in counts.most_common(_MAX_TERMS)),
+        pairs=tuple(dict.fromkeys(pairwise(said[:_MAX_TERMS]))),
         words=frozenset(counts),
         symbols=frozenset(name.lower() for name in names | qualified),
         spelled=frozenset(spelled),

@@ -13,6 +13,7 @@ from typing import TypeVar
 
 from lucastrad.search.names import FileName, SymbolName
 from lucastrad.search.query import ParsedQuery, Shape, WordFamilies
+from lucastrad.storage.keywords import Pair
 from lucastrad.types import Outline, SearchMode
 
 _T = TypeVar("_T")
@@ -34,6 +35,10 @@ class Weights:
     """The same for a name."""
     rare: float = 0.6
     """Times the rarity of the rarest of the query's words that the passage holds."""
+    phrase: float = 1.5
+    """Times how much of the query stands in the passage as it is written, word by word: see `phrases`."""
+    phrase_of_action: float = 0.6
+    """The same for an action: what several functions say of different things tells less."""
     path: float = 0.12
     """Times the share of the query's words that the path names. Not for an action, nor is the next: any file may hold
     it."""
@@ -78,6 +83,12 @@ Python docstrings .009 higher, for 0.3 ms over 33,000 passages; 1,000 brought no
 
 RARE = 100
 """Passages that hold rare words and are ranked, those of the rarest words first."""
+PHRASES = 50
+"""Passages that hold words of the query side by side and are ranked, those with the most first."""
+_WHOLE_PHRASE = 3.0
+"""Fewer than three pairs of the rarest words count for less: they may stand side by side by chance."""
+_LEAST_RARITY = 0.05
+"""Pairs of words that most passages hold tell nothing, and take the longest to look up."""
 _LEAST_PASSAGES = 1_000
 """In a smaller workspace most words are in one passage, by chance."""
 AS_CODE = {Shape.QUESTION: 2.5, Shape.ACTION: 1.7}
@@ -100,6 +111,8 @@ class Candidate:
     bm25: float | None = None
     rarity: float = 0.0
     """Of the rarest of the query's words that it holds."""
+    phrase: float = 0.0
+    """How much of the query it holds word by word."""
 
 
 @dataclass(slots=True)  # frozen ones take three times as long to make, and a search makes hundreds
@@ -123,19 +136,18 @@ class Holders:
 
 
 def rare_words(query: ParsedQuery, mode: SearchMode) -> Sequence[str]:
-    """The words of a query that are looked up where they are rare. None of a name: its letters count already.
+    """The words of a query that are looked up where they are rare.
 
     "where is max_retries read" wants the few passages that hold `max_retries`, which neither cosine nor BM25 bring to
     the front: the cell `rare-words` of `python -m benchmarks.retrieval` measures how often they come first.
     """
-    if mode is SearchMode.VECTOR or query.shape not in AS_CODE:
+    if not _looks_words_up(query, mode):
         return ()
     return [term for term, _ in query.terms]
 
 
 def rarities(query: ParsedQuery, holders: Mapping[str, Holders], passages: int) -> dict[int, float]:
-    """Passage → the rarity of the rarest word that it holds, from 0 (all of the workspace's `passages` hold it) to 1
-    (one does; less in a small workspace), times AS_CODE where the query has it written as code.
+    """Passage → the rarity of the rarest word that it holds, times AS_CODE where the query has it written as code.
 
     The cube of the logarithm's share: of powers from 1 to 4 it was best on docstring questions, and no worse than any
     on others.
@@ -143,21 +155,60 @@ def rarities(query: ParsedQuery, holders: Mapping[str, Holders], passages: int) 
     code = query.code if holders else ()
     found: dict[int, float] = {}
     for word, held in holders.items():
-        share = math.log(max(passages / max(held.count, 1), 1.0)) / math.log(max(passages, _LEAST_PASSAGES))
-        rarity = share**3 * (AS_CODE[query.shape] if word in code else 1.0)
+        rarity = _rarity(held.count, passages) ** 3 * (AS_CODE[query.shape] if word in code else 1.0)
         for chunk in held.chunks:
             found[chunk] = max(rarity, found.get(chunk, 0.0))
     return found
 
 
+def pair_rarities(
+    query: ParsedQuery, mode: SearchMode, frequencies: Mapping[str, int], passages: int
+) -> dict[Pair, float]:
+    """The neighbouring words of a query that are worth looking up side by side, with the mean rarity of the two.
+
+    A pasted error message is to find the passage that raises it, and a sentence the comment that says it; a bag of
+    words does not (the cell `messages` of `python -m benchmarks.retrieval`). Neighbours as evidence: Metzler and Croft,
+    "A Markov random field model for term dependencies", 2005. `frequencies` tells how many of the workspace's
+    `passages` hold a word; one that none holds stands for a value, or for nothing.
+    """
+    if not _looks_words_up(query, mode):
+        return {}
+    rarity = {word: _rarity(count, passages) for word, count in frequencies.items() if count}
+    pairs = {pair: (rarity[pair[0]] + rarity[pair[1]]) / 2 for pair in query.pairs if rarity.keys() >= {*pair}}
+    return {pair: mean for pair, mean in pairs.items() if mean > _LEAST_RARITY}
+
+
+def phrases(adjacent: Iterable[tuple[int, float]], pairs: Mapping[Pair, float]) -> dict[int, float]:
+    """Passage → how much of the query it holds word by word, from 0 to 1: the share of the pairs, by rarity, and less
+    where that is few. `adjacent` are the passages with the sum of the rarities of the pairs that they hold."""
+    whole = sum(pairs.values())
+    return {chunk: held / whole * min(1.0, held / _WHOLE_PHRASE) for chunk, held in adjacent}
+
+
+def _looks_words_up(query: ParsedQuery, mode: SearchMode) -> bool:
+    """Not for a name: its letters count already."""
+    return mode is not SearchMode.VECTOR and query.shape in AS_CODE
+
+
+def _rarity(count: int, passages: int) -> float:
+    """From 0 (all passages hold it) to 1 (one does; less in a small workspace)."""
+    return math.log(max(passages / max(count, 1), 1.0)) / math.log(max(passages, _LEAST_PASSAGES))
+
+
 def candidates_of(
-    nearest: Iterable[tuple[int, float]], matching: Iterable[tuple[int, float]], rarity: Mapping[int, float]
+    nearest: Iterable[tuple[int, float]],
+    matching: Iterable[tuple[int, float]],
+    rarity: Mapping[int, float],
+    phrase: Mapping[int, float],
 ) -> list[Candidate]:
     """What is ranked: the nearest passages (id, cosine), the first CANDIDATES keyword matches (id, BM25; best first),
-    and those that hold a rare word (id → rarity); each with all that is known of it."""
+    those that hold a rare word (id → rarity), and those that hold some of the query word by word (id → how much); each
+    with all that is known of it."""
     found = {chunk: Candidate(chunk, cosine=cosine) for chunk, cosine in nearest}
     for chunk, rare in rarity.items():
         found.setdefault(chunk, Candidate(chunk)).rarity = rare
+    for chunk, held in phrase.items():
+        found.setdefault(chunk, Candidate(chunk)).phrase = held
     for place, (chunk, bm25) in enumerate(matching):
         if place < CANDIDATES:
             found.setdefault(chunk, Candidate(chunk)).bm25 = bm25
@@ -184,6 +235,7 @@ def rank(
         return []
     features = _Features(query, weights, outlines.values())
     vector, keyword = _shares(query, mode, weights)
+    phrase = weights.phrase_of_action if query.shape is Shape.ACTION else weights.phrase
     ranked = []
     for candidate in candidates:
         outline = outlines.get(candidate.chunk)
@@ -196,6 +248,8 @@ def rank(
             components["keyword"] = keyword * candidate.bm25 / best_bm25
         if candidate.rarity:
             components["rare"] = weights.rare * candidate.rarity
+        if candidate.phrase:
+            components["phrase"] = phrase * candidate.phrase
         components |= features.of(outline)
         score = sum(components.values())
         if score > 0:

@@ -3,8 +3,9 @@
 Blocking: a search of one workspace is one visit to a thread.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,8 +17,20 @@ from lucastrad.indexing.store import ServedVectors
 from lucastrad.search.filters import eligible
 from lucastrad.search.overlay import NO_OVERLAY, Found, LiveFile, Overlay
 from lucastrad.search.query import ParsedQuery
-from lucastrad.search.ranking import CANDIDATES, MATCHES, RARE, Candidate, Holders, candidates_of, rare_words, rarities
-from lucastrad.storage.keywords import MOST_SPANS, Field, KeywordIndex
+from lucastrad.search.ranking import (
+    CANDIDATES,
+    MATCHES,
+    PHRASES,
+    RARE,
+    Candidate,
+    Holders,
+    candidates_of,
+    pair_rarities,
+    phrases,
+    rare_words,
+    rarities,
+)
+from lucastrad.storage.keywords import MOST_SPANS, Field, KeywordIndex, Pair
 from lucastrad.storage.records import ChunkSpan
 from lucastrad.storage.vectors.planner import QueryKind
 from lucastrad.storage.vectors.spans import covered
@@ -55,39 +68,52 @@ class Plan:
     """A passage that is not to be found: the one that others are related to."""
 
 
+@dataclass(slots=True)
+class _Seen:
+    """What each way of looking finds in one workspace, best first."""
+
+    nearest: Found = field(default_factory=list)
+    matching: Found = field(default_factory=list)
+    adjacent: Found = field(default_factory=list)
+    holders: _HoldersOf = field(default_factory=dict)
+
+
 def candidates(scope: Scope, plan: Plan) -> list[Candidate]:
     """What both indexes of one workspace find, and the buffers that lie over it."""
     store, query, vector = scope.indexer.store, plan.query, plan.vectors.get(scope.vectors.space)
     within = eligible(store.catalog, scope.folder, plan.languages, query.paths)
     beneath = scope.overlay.hidden_chunks
+    keywords, parsed = store.keywords, plan.parsed
     matches = MATCHES if query.mode is SearchMode.HYBRID else CANDIDATES
-    nearest: Found = []
-    matching: Found = []
-    holders: _HoldersOf = {}
+    frequencies = keywords.frequencies({word for pair in parsed.pairs for word in pair})
+    frequencies = {word: max(count, scope.overlay.frequency(word)) for word, count in frequencies.items()}
+    pairs = pair_rarities(parsed, query.mode, frequencies, len(keywords))
+    seen = _Seen()
     if within is None or within:
         if vector is not None:
-            nearest = scope.vectors.index.search(vector, CANDIDATES + beneath, within, kind=plan.kind)
+            seen.nearest = scope.vectors.index.search(vector, CANDIDATES + beneath, within, kind=plan.kind)
         if query.mode is not SearchMode.VECTOR:
-            matching = _keyword_candidates(store.keywords, plan.parsed, within, matches + beneath)
-        holders = _holders(store.keywords, rare_words(plan.parsed, query.mode), within)
+            search = partial(keywords.search, parsed.terms, FIELD_BOOSTS)
+            seen.matching = _best_within(search, within, matches + beneath)
+        seen.adjacent = _best_within(partial(keywords.adjacent, pairs), within, PHRASES + beneath)
+        seen.holders = _holders(keywords, rare_words(parsed, query.mode), within)
     if scope.overlay.files:
-        nearest, matching, holders = _overlaid(scope, plan, nearest, matching, holders)
-    rarity = rarities(plan.parsed, holders, len(store.keywords))
+        seen = _overlaid(scope, plan, pairs, seen)
+    rarity = rarities(parsed, seen.holders, len(keywords))
+    phrase = phrases(seen.adjacent[:PHRASES], pairs)
     if vector is not None:
-        nearest = _with_cosines_of(rarity, nearest, scope.vectors, vector)
-    found = candidates_of(nearest, matching[:matches], rarity)
+        seen.nearest = _with_cosines_of(rarity.keys() | phrase.keys(), seen.nearest, scope.vectors, vector)
+    found = candidates_of(seen.nearest, seen.matching[:matches], rarity, phrase)
     if plan.left_out is not None and plan.left_out[0] is scope.indexer:
         found = [candidate for candidate in found if candidate.chunk != plan.left_out[1]]
     return found
 
 
-def _with_cosines_of(
-    rarity: Mapping[int, float], nearest: Found, vectors: ServedVectors, vector: NDArray[np.float32]
-) -> Found:
-    """The CANDIDATES nearest, and the passages with a rare word that are not among them."""
+def _with_cosines_of(wanted: Set[int], nearest: Found, vectors: ServedVectors, vector: NDArray[np.float32]) -> Found:
+    """The CANDIDATES nearest, and those that are `wanted` in any case."""
     near, beyond = nearest[:CANDIDATES], nearest[CANDIDATES:]
-    near += [item for item in beyond if item[0] in rarity]
-    others = sorted(rarity.keys() - {chunk for chunk, _ in near})
+    near += [item for item in beyond if item[0] in wanted]
+    others = sorted(wanted - {chunk for chunk, _ in near})
     spans = [ChunkSpan(chunk, chunk) for chunk in others if chunk >= 0]
     return near + vectors.index.search(vector, len(spans), spans) if spans else near
 
@@ -104,9 +130,7 @@ def _holders(keywords: KeywordIndex, terms: Sequence[str], within: list[ChunkSpa
     }
 
 
-def _overlaid(
-    scope: Scope, plan: Plan, nearest: Found, matching: Found, holders: _HoldersOf
-) -> tuple[Found, Found, _HoldersOf]:
+def _overlaid(scope: Scope, plan: Plan, pairs: Mapping[Pair, float], seen: _Seen) -> _Seen:
     """What the indexes found, best first, with the chunks of open buffers in the place of those of their files."""
     overlay, store, vector = scope.overlay, scope.indexer.store, plan.vectors.get(scope.vectors.space)
     below = f"{scope.folder}/" if scope.folder else ""
@@ -118,7 +142,8 @@ def _overlaid(
             and (plan.paths is None or plan.paths.match_file(live.path))
         )
 
-    found = {chunk for chunk, _ in (*nearest, *matching)}.union(*(held.chunks for held in holders.values()))
+    found = {chunk for chunk, _ in (*seen.nearest, *seen.matching, *seen.adjacent)}
+    found.update(*(held.chunks for held in seen.holders.values()))
     hidden = {chunk for chunk, it in store.catalog.outlines(list(found)).items() if it.path in overlay.files}
 
     def together(indexed: Found, live: Found) -> Found:
@@ -127,16 +152,17 @@ def _overlaid(
 
     near = [] if vector is None else overlay.nearest(vector, scope.vectors.space, passes)
     if plan.query.mode is SearchMode.VECTOR:
-        return together(nearest, near), [], {}
+        return _Seen(together(seen.nearest, near))
     terms = plan.parsed.terms
     statistics = store.keywords.statistics([term for term, _ in terms])
     rare: _HoldersOf = {}
-    for term, held in holders.items():
+    for term, held in seen.holders.items():
         typed = overlay.holders(term, passes)
         shown = [chunk for chunk in held.chunks if chunk not in hidden]
         rare[term] = Holders(max(held.count, len(typed)), [*shown, *typed])
     live = overlay.matching(terms, FIELD_BOOSTS, statistics, passes)
-    return together(nearest, near), together(matching, live), rare
+    adjacent = overlay.adjacent(pairs, passes)
+    return _Seen(together(seen.nearest, near), together(seen.matching, live), together(seen.adjacent, adjacent), rare)
 
 
 def best_bm25(candidates: Iterable[Candidate]) -> float:
@@ -144,16 +170,16 @@ def best_bm25(candidates: Iterable[Candidate]) -> float:
     return max((c.bm25 for c in candidates if c.bm25 is not None), default=1.0)
 
 
-def _keyword_candidates(
-    keywords: KeywordIndex, parsed: ParsedQuery, within: list[ChunkSpan] | None, wanted: int
-) -> list[tuple[int, float]]:
-    """The best keyword matches. A filter of few spans goes to the index (two folders: a span or two); one of many is
-    applied to what comes back, widened until enough of it passes."""
+def _best_within(
+    search: Callable[[int, list[ChunkSpan] | None], Found], within: list[ChunkSpan] | None, wanted: int
+) -> Found:
+    """The best `wanted` that the keyword index has. A filter of few spans goes to the index (two folders: a span or
+    two); one of many is applied to what comes back, widened until enough of it passes."""
     if within is None or len(within) <= MOST_SPANS:
-        return keywords.search(parsed.terms, FIELD_BOOSTS, wanted, within)
+        return search(wanted, within)
     limit = wanted
     while True:
-        found = keywords.search(parsed.terms, FIELD_BOOSTS, limit)
+        found = search(limit, None)
         if not found:
             return []
         passing = covered(np.array([chunk for chunk, _ in found], np.int64), within)

@@ -126,7 +126,7 @@ class SearchService:
 
         terms = parse(f"{chunk.symbol} {chunk.text}"[:4096]).terms
         # Its words are neither a question nor a name: only what the passages say counts, not what they are called.
-        parsed = ParsedQuery("", terms, frozenset(), frozenset(), shape=Shape.PASSAGE)
+        parsed = ParsedQuery("", terms, (), frozenset(), frozenset(), shape=Shape.PASSAGE)
         if not query.folders:
             query = replace(query, folders=(str(indexer.root),))
         left_out = (indexer, chunk.id)

@@ -11,7 +11,7 @@ import mmap
 import shutil
 import threading
 import zlib
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from enum import StrEnum
@@ -26,7 +26,7 @@ from lucastrad.storage.sqlite import StoreUnavailable
 
 _log = logging.getLogger(__name__)
 
-_FORMAT = 1
+_FORMAT = 2
 _HEAP_BYTES = 20_000_000
 """tantivy's minimum is 15 MB for its one writer thread; more only delays the flush."""
 _FOOTER_MAGIC = 1337
@@ -37,6 +37,10 @@ MOST_SPANS = 64
 """Of a search within some chunks: each costs a look at the column of ids."""
 _BEGINNINGS = (*"setaiorn", "")
 """How terms begin, the likeliest first; in the end, in any way."""
+
+
+Pair = tuple[str, str]
+"""Two terms, one after the other."""
 
 
 class Field(StrEnum):
@@ -164,17 +168,25 @@ class KeywordIndex:
             for field, boost in boosts.items():
                 query = tantivy.Query.term_query(self._schema, field.value, term, index_option="freq")
                 clauses.append((tantivy.Occur.Should, tantivy.Query.boost_query(query, weight * boost)))
-        if not clauses:
-            return []
-        query = tantivy.Query.boolean_query(clauses)
-        if within is not None:
-            query = tantivy.Query.boolean_query(
-                [(tantivy.Occur.Must, query), (tantivy.Occur.Must, self._among(within))]
-            )
+        return self._best(clauses, limit, within)
+
+    def adjacent(
+        self, weights: Mapping[Pair, float], limit: int, within: Sequence[ChunkSpan] | None = None
+    ) -> list[tuple[int, float]]:
+        """(chunk id, sum of the weights of the pairs that stand side by side in its body) of the best `limit`.
+
+        `within` as in `search`.
+        """
+        clauses: list[tuple[tantivy.Occur, tantivy.Query]] = []
+        for pair, weight in weights.items():
+            query = tantivy.Query.phrase_query(self._schema, Field.BODY.value, [*pair])
+            clauses.append((tantivy.Occur.Should, tantivy.Query.const_score_query(query, weight)))
+        return self._best(clauses, limit, within)
+
+    def frequencies(self, terms: Iterable[str]) -> dict[str, int]:
+        """Term → how many bodies hold it; deleted ones count until their segment is merged away."""
         searcher = self._index.searcher()
-        hits = searcher.search(query, limit, count=False).hits
-        ids = searcher.fast_field_values("chunk", [address for _, address in hits])
-        return [(int(chunk or 0), float(score)) for chunk, (score, _) in zip(ids, hits, strict=True)]
+        return {term: searcher.doc_freq(Field.BODY.value, term) for term in terms}
 
     def holders(self, terms: Iterable[str], most: int) -> dict[str, list[int]]:
         """Term → the chunks whose body holds it: the rarest terms first, for `most` chunks together. Terms that no
@@ -217,6 +229,21 @@ class KeywordIndex:
                     if counts := counts_of(query.explain(searcher, address).to_json()):
                         return counts
         return int(searcher.num_docs), 0.0
+
+    def _best(
+        self, clauses: list[tuple["tantivy.Occur", "tantivy.Query"]], limit: int, within: Sequence[ChunkSpan] | None
+    ) -> list[tuple[int, float]]:
+        if not clauses:
+            return []
+        query = tantivy.Query.boolean_query(clauses)
+        if within is not None:
+            query = tantivy.Query.boolean_query(
+                [(tantivy.Occur.Must, query), (tantivy.Occur.Must, self._among(within))]
+            )
+        searcher = self._index.searcher()
+        hits = searcher.search(query, limit, count=False).hits
+        ids = searcher.fast_field_values("chunk", [address for _, address in hits])
+        return [(int(chunk or 0), float(score)) for chunk, (score, _) in zip(ids, hits, strict=True)]
 
     def _among(self, spans: Sequence[ChunkSpan]) -> "tantivy.Query":
         """Adds nothing to a score."""
@@ -283,7 +310,8 @@ def _schema() -> "tantivy.Schema":
     builder.add_unsigned_field("chunk", stored=False, indexed=False, fast=True)
     builder.add_integer_field("group", stored=False, indexed=True, fast=False)
     for field in Field:
-        builder.add_text_field(field.value, stored=False, tokenizer_name="whitespace", index_option="freq")
+        option = "position" if field is Field.BODY else "freq"
+        builder.add_text_field(field.value, stored=False, tokenizer_name="whitespace", index_option=option)
     return builder.build()
 
 

@@ -10,7 +10,7 @@ from benchmarks.bars import Verdict
 from benchmarks.corpora import StandardLibrary
 from benchmarks.errors import BenchmarkError
 from benchmarks.machine import Machine
-from benchmarks.retrieval import bars, docstrings, packages, report, tuning
+from benchmarks.retrieval import bars, docstrings, messages, packages, report, tuning
 from benchmarks.retrieval.__main__ import parse
 from benchmarks.retrieval.docstrings import Function, functions_of, questions
 from benchmarks.retrieval.results import HYBRID, KEYWORD, VECTOR, Judged, RetrievalReport, summarise
@@ -246,3 +246,27 @@ def test_a_changed_tree_has_another_store(tmp_path: Path) -> None:
     before = store_of_tree(tree, tmp_path / "stores")
     (tree / "a.py").write_text("x = 1\ny = 2\n")
     assert store_of_tree(tree, tmp_path / "stores") != before
+
+
+def test_messages_are_asked_for_with_values_where_the_code_has_names(tmp_path: Path) -> None:
+    (tmp_path / "ledger.py").write_text(
+        "def load(path):\n"
+        "    if not path:\n"
+        "        raise ValueError('the ledger needs a path')\n"
+        "    try:\n"
+        "        return read(path)\n"
+        "    except OSError as error:\n"
+        "        raise errors.LedgerError(f'the ledger {path} is gone: '\n"
+        "                                 f'{error}') from error\n"
+        "    raise ValueError('too short')\n"
+        "    raise TypeError('this is raised in two places')\n"
+        "    raise TypeError('this is raised in two places')\n"
+    )
+    (tmp_path / "broken.py").write_text("def load(:\n")
+    asked = messages.corpus(Corpus("ledger", "python", tmp_path, tmp_path, [])).questions
+    assert {question.targets for question in asked} == {(Target("ledger.py", 3, 3),), (Target("ledger.py", 7, 8),)}
+    (bare,) = [question.text for question in asked if question.category == bars.BARE]
+    (typed,) = [question.text for question in asked if question.category == bars.TYPED]
+    assert typed.startswith(("ValueError: the ledger needs a path", "LedgerError: the ledger "))
+    assert bare.startswith("the ledger ")
+    assert not any("{" in text for text in (bare, typed))

@@ -1,5 +1,6 @@
 """Searches over open buffers: what was typed is found and marked, what was removed is not, and the file comes back."""
 
+import random
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, closing
@@ -246,6 +247,28 @@ async def test_the_one_passage_with_a_rare_word_is_first_wherever_it_stands(tmp_
         await desk.type("far.py", common)
         await desk.type("typed.py", rare)
         assert await first() == ("typed.py", True, True)
+
+
+async def test_the_passage_that_raises_a_pasted_message_is_first_wherever_it_stands(tmp_path: Path) -> None:
+    words = "quota overflowed before the oldest ledger entry could be evicted"
+    count = len(words.split())
+    near = {
+        f"near/n{n}.py": f"def quota_{n}():\n    {' = '.join(random.Random(n).sample(words.split(), count))}\n"
+        for n in range(CANDIDATES + 30)
+    }
+    raised, silent = f"def far():\n    raise ValueError('{words}')\n", "def typed():\n    return 'qqq'\n"
+    async with desk_with(tmp_path, near | {"far.py": raised, "typed.py": silent}) as desk:
+
+        async def first(**where: Any) -> tuple[str, bool]:
+            hit = (await desk.find(f"ValueError: {words}", SearchMode.HYBRID, **where))[0]
+            assert "vector" in hit.components
+            return hit.chunk.path, hit.unsaved
+
+        assert await first() == ("far.py", False)
+        assert (await first(paths=("near/",)))[0].startswith("near/")
+        await desk.type("far.py", silent)
+        await desk.type("typed.py", raised)
+        assert await first() == ("typed.py", True)
 
 
 async def test_related_passages_of_a_place_in_a_buffer(desk: Desk) -> None:

@@ -13,6 +13,8 @@ from lucastrad.search.ranking import (
     Weights,
     best,
     candidates_of,
+    pair_rarities,
+    phrases,
     rank,
     rare_words,
     rarities,
@@ -46,8 +48,8 @@ def test_found_by_both_beats_found_by_one() -> None:
 def test_a_match_beyond_those_that_are_ranked_still_tells_a_near_passage_its_score() -> None:
     near, far, last = 1, 7, 1_000 + CANDIDATES
     matching = [(1_000 + place, 9.0) for place in range(CANDIDATES)] + [(near, 2.0), (last, 1.0)]
-    found = {one.chunk: one for one in candidates_of([(near, 0.8), (far, 0.7)], matching, {far: 0.5})}
-    assert found[near] == Candidate(near, cosine=0.8, bm25=2.0)
+    found = {one.chunk: one for one in candidates_of([(near, 0.8), (far, 0.7)], matching, {far: 0.5}, {near: 0.2})}
+    assert found[near] == Candidate(near, cosine=0.8, bm25=2.0, phrase=0.2)
     assert found[far] == Candidate(far, cosine=0.7, rarity=0.5)
     assert found[1_000] == Candidate(1_000, bm25=9.0)
     assert last not in found
@@ -58,6 +60,43 @@ def test_the_passage_that_holds_the_rare_word_comes_before_nearer_ones() -> None
     found = [Candidate(0, cosine=0.8, bm25=9.0), Candidate(1, cosine=0.5, bm25=5.0, rarity=1.0)]
     first = rank(parse("where is max_retries read"), HYBRID, found, outlines, best_bm25=9.0)[0]
     assert (first.path, first.components["rare"]) == ("holds.py", Weights().rare)
+
+
+def test_the_passage_that_says_it_word_by_word_comes_before_nearer_ones() -> None:
+    outlines = {n: Outline(path, "python", "") for n, path in enumerate(("near.py", "says.py"))}
+    found = [Candidate(0, cosine=0.8, bm25=9.0), Candidate(1, cosine=0.5, bm25=5.0, phrase=1.0)]
+    for query, weight in (
+        ("why is the cache full", Weights().phrase),
+        ("return the oldest", Weights().phrase_of_action),
+    ):
+        first = rank(parse(query), HYBRID, found, outlines, best_bm25=9.0)[0]
+        assert (first.path, first.components["phrase"]) == ("says.py", weight)
+
+
+def test_neighbours_count_by_how_rare_they_are_and_values_that_are_nowhere_not_at_all() -> None:
+    query = parse("cache of 'zzyzx' overflowed its quota")
+    passages = {"cach": 1_000, "overflow": 2, "quota": 1}
+    pairs = pair_rarities(query, HYBRID, passages | {"zzyzx": 0}, 2_000)
+    assert pairs.keys() == {("overflow", "quota")}
+    often = pair_rarities(parse("cache quota overflowed"), HYBRID, passages, 2_000)
+    assert often["cach", "quota"] < pairs["overflow", "quota"] <= 1.0
+    assert pair_rarities(parse("cache quota"), HYBRID, dict.fromkeys(("cach", "quota"), 2_000), 2_000) == {}
+
+
+@pytest.mark.parametrize(("query", "mode"), [("max_retries", HYBRID), ("cache quota overflowed", VECTOR)])
+def test_neighbours_are_looked_up_for_more_than_a_name_unless_words_do_not_count(query: str, mode: SearchMode) -> None:
+    everywhere = dict.fromkeys(("max_retries", "max", "retri", "cach", "quota", "overflow"), 1)
+    assert pair_rarities(parse(query), mode, everywhere, 2_000) == {}
+    assert pair_rarities(parse("cache quota overflowed"), KEYWORD, everywhere, 2_000)
+
+
+def test_more_of_the_query_word_by_word_counts_more_and_a_single_pair_little() -> None:
+    pairs = {("a", "b"): 0.5, ("b", "c"): 1.0, ("c", "d"): 1.0, ("d", "e"): 1.0}
+    shares = phrases([(1, 3.5), (2, 2.5), (3, 0.5)], pairs)
+    assert shares[1] == 1.0
+    assert 1.0 > shares[2] > 0.5
+    assert shares[3] < 0.05
+    assert phrases([(1, 1.0)], {("a", "b"): 1.0})[1] < 0.5  # all of a query of two words: it may be chance
 
 
 def held_by(*chunks: int, count: int | None = None) -> Holders:

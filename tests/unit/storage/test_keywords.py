@@ -42,6 +42,23 @@ def test_a_search_within_spans_finds_what_is_there_with_the_scores_it_has_withou
     assert index.search(terms, BOOSTS, 100, [ChunkSpan(50, 60)]) == []
 
 
+def test_pairs_count_where_they_stand_side_by_side_and_in_their_order(index: KeywordIndex) -> None:
+    bodies = ("cache is full now", "full cache", "cache full", "full now then cache full", "cache now full", "other")
+    index.add([chunk(i, body, symbol="cache full") for i, body in enumerate(bodies, 1)])
+    index.commit(1)
+    weights = {("cache", "full"): 0.5, ("full", "now"): 0.25, ("no", "where"): 9.0}
+    assert dict(index.adjacent(weights, 10)) == {1: 0.25, 3: 0.5, 4: 0.75}
+    assert index.adjacent(weights, 2) == [(4, 0.75), (3, 0.5)]
+    assert dict(index.adjacent(weights, 10, [ChunkSpan(1, 3)])) == {1: 0.25, 3: 0.5}
+    assert index.adjacent({}, 10) == []
+
+
+def test_frequencies_count_bodies(index: KeywordIndex) -> None:
+    index.add([chunk(1, "load load", path="budget"), chunk(2, "load budget")])
+    index.commit(1)
+    assert index.frequencies(["load", "budget", "nowhere"]) == {"load": 2, "budget": 1, "nowhere": 0}
+
+
 def test_rare_words_tell_who_holds_them_in_the_body(index: KeywordIndex) -> None:
     index.add([chunk(i, "load budget" if i in (2, 5) else "load", path="budget") for i in range(1, 7)])
     index.commit(1)
