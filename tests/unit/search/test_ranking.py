@@ -64,7 +64,7 @@ def test_the_passage_that_holds_the_rare_word_comes_before_nearer_ones() -> None
 
 def test_the_passage_that_says_it_word_by_word_comes_before_nearer_ones() -> None:
     outlines = {n: Outline(path, "python", "") for n, path in enumerate(("near.py", "says.py"))}
-    found = [Candidate(0, cosine=0.7, bm25=9.0), Candidate(1, cosine=0.5, bm25=5.0, phrase=1.0)]
+    found = [Candidate(0, cosine=0.7, bm25=9.0), Candidate(1, cosine=0.5, bm25=8.0, phrase=1.0)]
     for query, weight in (
         ("why is the cache full", Weights().phrase),
         ("return the oldest", Weights().phrase_of_action),
