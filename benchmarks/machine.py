@@ -39,6 +39,34 @@ class Machine:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class CpuTime:
+    """What the kernel has counted over all cores, in ticks."""
+
+    used: int
+    stolen: int
+    """Wanted, while the host of a virtual machine let others run."""
+
+    @classmethod
+    def now(cls) -> "CpuTime":
+        """Since the start of the machine; nothing is stolen where the kernel does not tell."""
+        try:
+            return cpu_time(Path("/proc/stat").read_text("ascii"))
+        except OSError:
+            return cls(0, 0)
+
+    def stolen_since(self, before: "CpuTime") -> float:
+        """The share of the time that was wanted."""
+        used, stolen = self.used - before.used, self.stolen - before.stolen
+        return stolen / (used + stolen) if stolen else 0.0
+
+
+def cpu_time(stat: str) -> CpuTime:
+    """Read the first line of /proc/stat."""
+    user, nice, system, _idle, _iowait, irq, softirq, stolen = map(int, stat.split()[1:9])
+    return CpuTime(user + nice + system + irq + softirq, stolen)
+
+
 def cpu_model(cpuinfo: str) -> str:
     """The processor's name in the text of /proc/cpuinfo; empty where it has none (ARM)."""
     for line in cpuinfo.splitlines():

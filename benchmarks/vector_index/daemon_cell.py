@@ -14,6 +14,7 @@ from benchmarks.daemon import PrivateDaemon, open_daemon
 from benchmarks.distribution import Distribution
 from benchmarks.errors import BenchmarkError, within
 from benchmarks.indexing.searching import MODES
+from benchmarks.machine import CpuTime
 from benchmarks.processes import MemorySampler
 from benchmarks.queries import sample_queries
 from benchmarks.vector_index.corpus_copies import CopiedCode
@@ -75,6 +76,7 @@ class _Measurement:
         self._cache = cache
         self._scratch = scratch
         self._loads: list[float] = []
+        self._began = CpuTime.now()
 
     async def run(self) -> DaemonReport:
         """All steps, in their order."""
@@ -112,6 +114,7 @@ class _Measurement:
                 merge_seconds=store.merge_seconds(),
                 restarts=restarts,
                 load_averages=self._loads,
+                stolen=CpuTime.now().stolen_since(self._began),
                 complaints=store.complaints(),
             )
 

@@ -17,7 +17,7 @@ from benchmarks.corpora import sha256_of, unpack
 from benchmarks.distribution import Distribution, with_omitted
 from benchmarks.errors import BenchmarkError
 from benchmarks.indexing.changes import sources_to_edit
-from benchmarks.machine import Machine, cpu_model
+from benchmarks.machine import CpuTime, Machine, cpu_model, cpu_time
 from benchmarks.processes import Footprint, cpu_seconds, descendants, footprint
 from benchmarks.queries import first_sentence, is_telling_name, material, sample_queries
 from benchmarks.repository import CHANGED, MAIN, Repository, unique_tokens, with_changed_line, with_new_function
@@ -185,6 +185,13 @@ def test_peaks_are_taken_each_for_itself() -> None:
 def test_the_processor_is_named_where_the_kernel_names_it() -> None:
     assert cpu_model("processor\t: 0\nmodel name\t: Fast CPU @ 3 GHz\n") == "Fast CPU @ 3 GHz"
     assert cpu_model("processor\t: 0\nCPU implementer\t: 0x41\n") == ""
+
+
+def test_stolen_time_is_a_share_of_what_was_wanted() -> None:
+    before = cpu_time("cpu  100 20 30 9000 7 1 2 5 0 0\ncpu0 1 1 1 1 1 1 1 1 0 0\n")
+    assert before == CpuTime(used=153, stolen=5)
+    assert CpuTime(used=183, stolen=15).stolen_since(before) == pytest.approx(0.25)
+    assert before.stolen_since(before) == 0.0
 
 
 # --- queries ---------------------------------------------------------------------------------------
