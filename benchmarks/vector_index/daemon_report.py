@@ -35,7 +35,7 @@ def _one(report: DaemonReport) -> Iterator[str]:
     indexed = report.indexed
     loads = " ".join(f"{load:.1f}" for load in report.load_averages)
     yield from ("", f"daemon, {indexed.chunks:,} chunks in {indexed.files:,} files (load at each step: {loads})")
-    yield f"  stolen                  {report.stolen:.0%} of the CPU time that was wanted went to other guests of the host"
+    yield f"  stolen                  {report.stolen:.0%} of the CPU time wanted went to other guests of the host"
     rate = indexed.chunks / indexed.seconds
     peak = indexed.peak
     yield f"  first index             {indexed.seconds:,.1f} s, {rate:,.0f} chunks/s; peak RSS: daemon " + (
