@@ -84,7 +84,7 @@ class StrippedIndex:
         if mode is not SearchMode.VECTOR:
             limit = MATCHES if mode is SearchMode.HYBRID else CANDIDATES
             matching = self._keywords.search(parsed.terms, FIELD_BOOSTS, limit)
-        found = candidates_of(nearest, matching, rarity, phrase)
+        found = candidates_of(nearest, matching, rarity, phrase, {})
         best_bm25 = max((one.bm25 for one in found if one.bm25 is not None), default=1.0)
         outlines = {one.chunk: self._outlines[one.chunk] for one in found}
         ranked = rank(parsed, mode, found, outlines, best_bm25=best_bm25)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from itertools import pairwise
 
+from lucastrad.search.places import Place, places
 from lucastrad.text.words import STOPWORDS, identifiers, parts_of, stem, terms, written
 
 _CODE_SHAPED = re.compile(r"[a-z0-9][A-Z]|\w_\w")
@@ -148,6 +149,8 @@ class ParsedQuery:
     """Lower-case identifiers that the user wrote as code."""
     spelled: frozenset[str] = frozenset()
     """The same with the user's upper case, and the last part of qualified ones."""
+    places: tuple[Place, ...] = ()
+    """Files, and lines of them, that it names."""
     shape: Shape = Shape.QUESTION
 
     @property
@@ -173,6 +176,7 @@ def parse(text: str) -> ParsedQuery:
         words=frozenset(counts),
         symbols=frozenset(name.lower() for name in names | qualified),
         spelled=frozenset(spelled),
+        places=places(text),
         shape=_shape(text, names, single=single),
     )
 

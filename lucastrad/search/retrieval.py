@@ -16,9 +16,11 @@ from lucastrad.indexing.indexer import WorkspaceIndexer
 from lucastrad.indexing.store import ServedVectors
 from lucastrad.search.filters import eligible
 from lucastrad.search.overlay import NO_OVERLAY, Found, LiveFile, Overlay
+from lucastrad.search.places import files_meant
 from lucastrad.search.query import ParsedQuery
 from lucastrad.search.ranking import (
     CANDIDATES,
+    FILE_ONLY,
     MATCHES,
     PHRASES,
     RARE,
@@ -101,9 +103,11 @@ def candidates(scope: Scope, plan: Plan) -> list[Candidate]:
         seen = _overlaid(scope, plan, pairs, seen)
     rarity = rarities(parsed, seen.holders, len(keywords))
     phrase = phrases(seen.adjacent[:PHRASES], pairs)
+    place = {} if query.mode is SearchMode.VECTOR else _pointed_at(scope, plan, within)
     if vector is not None:
-        seen.nearest = _with_cosines_of(rarity.keys() | phrase.keys(), seen.nearest, scope.vectors, vector)
-    found = candidates_of(seen.nearest, seen.matching[:matches], rarity, phrase)
+        wanted = rarity.keys() | phrase.keys() | place.keys()
+        seen.nearest = _with_cosines_of(wanted, seen.nearest, scope.vectors, vector)
+    found = candidates_of(seen.nearest, seen.matching[:matches], rarity, phrase, place)
     if plan.left_out is not None and plan.left_out[0] is scope.indexer:
         found = [candidate for candidate in found if candidate.chunk != plan.left_out[1]]
     return found
@@ -130,9 +134,28 @@ def _holders(keywords: KeywordIndex, terms: Sequence[str], within: list[ChunkSpa
     }
 
 
-def _overlaid(scope: Scope, plan: Plan, pairs: Mapping[Pair, float], seen: _Seen) -> _Seen:
-    """What the indexes found, best first, with the chunks of open buffers in the place of those of their files."""
-    overlay, store, vector = scope.overlay, scope.indexer.store, plan.vectors.get(scope.vectors.space)
+def _pointed_at(scope: Scope, plan: Plan, within: list[ChunkSpan] | None) -> dict[int, float]:
+    """The passages at the places that the query names."""
+    catalog, files = scope.indexer.store.catalog, scope.overlay.files
+    passes = _passing(scope, plan)
+    found: dict[int, float] = {}
+    for place in plan.parsed.places:
+        typed = [path for path in files if path.rpartition("/")[2] == place.name]
+        for path in files_meant(place, {*catalog.files_named(place.name), *typed}):
+            live = files.get(path)
+            chunk = live.chunk_at(place.line or 1) if live else catalog.chunk_at(path, place.line or 1)
+            if chunk is None or not (passes(live) if live else _is_among(chunk.id, within)):
+                continue
+            found[chunk.id] = max(1.0 if place.line else FILE_ONLY, found.get(chunk.id, 0.0))
+    return found
+
+
+def _is_among(chunk: int, within: list[ChunkSpan] | None) -> bool:
+    return within is None or bool(covered(np.array([chunk], np.int64), within)[0])
+
+
+def _passing(scope: Scope, plan: Plan) -> Callable[[LiveFile], bool]:
+    """Whether a buffer may be found."""
     below = f"{scope.folder}/" if scope.folder else ""
 
     def passes(live: LiveFile) -> bool:
@@ -142,6 +165,13 @@ def _overlaid(scope: Scope, plan: Plan, pairs: Mapping[Pair, float], seen: _Seen
             and (plan.paths is None or plan.paths.match_file(live.path))
         )
 
+    return passes
+
+
+def _overlaid(scope: Scope, plan: Plan, pairs: Mapping[Pair, float], seen: _Seen) -> _Seen:
+    """What the indexes found, best first, with the chunks of open buffers in the place of those of their files."""
+    overlay, store, vector = scope.overlay, scope.indexer.store, plan.vectors.get(scope.vectors.space)
+    passes = _passing(scope, plan)
     found = {chunk for chunk, _ in (*seen.nearest, *seen.matching, *seen.adjacent)}
     found.update(*(held.chunks for held in seen.holders.values()))
     hidden = {chunk for chunk, it in store.catalog.outlines(list(found)).items() if it.path in overlay.files}

@@ -128,6 +128,15 @@ class CatalogReader:
             ).fetchone()
             return KnownFile(Stat(*row[:4]), FileState(row[4]), row[5]) if row else None
 
+    def files_named(self, name: str) -> list[str]:
+        """The paths of indexed files whose own name is `name`."""
+        with self._reader() as reader:
+            rows = reader.execute(
+                "SELECT path FROM files WHERE first_chunk > 0 AND (path = ? OR path LIKE ? ESCAPE '\\')",
+                (name, f"%/{_like(name)}"),
+            )
+            return [path for (path,) in rows if path.rpartition("/")[2] == name]
+
     def hashes(self, paths: Sequence[str]) -> dict[str, bytes]:
         """Content hashes of indexed files."""
         with self._reader() as reader:

@@ -271,6 +271,31 @@ async def test_the_passage_that_raises_a_pasted_message_is_first_wherever_it_sta
         assert await first() == ("typed.py", True)
 
 
+async def test_the_passage_at_a_place_that_the_query_names_is_first(tmp_path: Path) -> None:
+    functions = [f"def step_{n}():\n" + f"    work({n})\n" * 40 + "\n\n" for n in range(9)]
+    long = "".join(functions)
+    line = long[: long.index("def step_7")].count("\n") + 3
+    async with desk_with(tmp_path, {"src/long.py": long, "other/long.py": "work = 1\n", "a.py": "work = 2\n"}) as desk:
+
+        async def first(query: str, **where: Any) -> tuple[str, bool, int]:
+            hit = (await desk.find(query, SearchMode.HYBRID, **where))[0]
+            return hit.chunk.path, "place" in hit.components, hit.chunk.start_line
+
+        for query in (
+            f"src/long.py:{line}",
+            f'Traceback:\n  File "/home/ada/p/src/long.py", line {line}, in step_7\n    work(7)\nValueError: no work',
+            f"why does C:\\p\\src\\long.py({line},5) work",
+        ):
+            path, pointed, start = await first(query)
+            assert (path, pointed) == ("src/long.py", True)
+            assert 0 <= line - start < 60
+        assert await first("src/long.py") == ("src/long.py", True, 1)
+        assert (await first(f"src/long.py:{line}", paths=("other/",)))[:2] == ("other/long.py", False)
+        await desk.type("a.py", "typed = 1\n")
+        typed = (await desk.find("a.py:1", SearchMode.HYBRID))[0]
+        assert (typed.chunk.path, typed.unsaved) == ("a.py", True)
+
+
 async def test_related_passages_of_a_place_in_a_buffer(desk: Desk) -> None:
     await desk.type("alpha.py", "x = 1\n\n\ndef beta_like():\n    return 'shared', 'purple chair'\n")
     outcome = await desk.search.related(desk.root / "alpha.py", 4, SearchQuery(""))

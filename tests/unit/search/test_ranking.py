@@ -48,9 +48,12 @@ def test_found_by_both_beats_found_by_one() -> None:
 def test_a_match_beyond_those_that_are_ranked_still_tells_a_near_passage_its_score() -> None:
     near, far, last = 1, 7, 1_000 + CANDIDATES
     matching = [(1_000 + place, 9.0) for place in range(CANDIDATES)] + [(near, 2.0), (last, 1.0)]
-    found = {one.chunk: one for one in candidates_of([(near, 0.8), (far, 0.7)], matching, {far: 0.5}, {near: 0.2})}
+    found = {
+        one.chunk: one
+        for one in candidates_of([(near, 0.8), (far, 0.7)], matching, {far: 0.5}, {near: 0.2}, {far: 1.0})
+    }
     assert found[near] == Candidate(near, cosine=0.8, bm25=2.0, phrase=0.2)
-    assert found[far] == Candidate(far, cosine=0.7, rarity=0.5)
+    assert found[far] == Candidate(far, cosine=0.7, rarity=0.5, place=1.0)
     assert found[1_000] == Candidate(1_000, bm25=9.0)
     assert last not in found
 

@@ -1,0 +1,47 @@
+"""Places that a query names, and the files that they mean."""
+
+import pytest
+
+from lucastrad.search.places import Place, files_meant, places
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('File "/lib/python3.11/trio/_run.py", line 1117, in x', [Place("/lib/python3.11/trio/_run.py", 1117)]),
+        ("src/a.c:12: error: no such thing", [Place("src/a.c", 12)]),
+        ("src/a.c:12:34: error", [Place("src/a.c", 12)]),
+        ("    at run (/app/x/y.js:12:34)", [Place("/app/x/y.js", 12)]),
+        ("\tat org.example.Basket.total(Basket.java:42)", [Place("Basket.java", 42)]),
+        ("a.ts(12,5): error TS2322", [Place("a.ts", 12)]),
+        ("C:\\src\\app\\main.py:3 and ./b/c.go", [Place("/src/app/main.py", 3), Place("./b/c.go")]),
+        ("what does mypy/checker.py do?", [Place("mypy/checker.py")]),
+        ("checker.py", [Place("checker.py")]),
+        ("where is pyproject.toml read", []),
+        ("explain self.total and Basket.total, e.g. in v1.2.3", []),
+        ("a/b.unknown", []),
+        ("", []),
+    ],
+)
+def test_places_with_lines_and_files_with_folders_are_taken(text: str, expected: list[Place]) -> None:
+    assert list(places(text)) == expected
+
+
+def test_of_many_places_the_first_and_the_last_are_taken() -> None:
+    named = places("\n".join(f'File "f{n}.py", line {n}' for n in range(1, 101)))
+    assert [place.line for place in named] == [*range(1, 9), *range(93, 101)]
+
+
+@pytest.mark.parametrize(
+    ("place", "paths", "expected"),
+    [
+        ("/usr/lib/trio/_core/_run.py", ["_run.py", "trio/_core/_run.py", "other/_run.py"], ["trio/_core/_run.py"]),
+        ("_core/_run.py", ["trio/_core/_run.py", "other/_run.py"], ["trio/_core/_run.py"]),
+        ("./src/a.py", ["src/a.py", "deep/src/a.py"], ["src/a.py"]),
+        ("src/a.py", ["lib/a.py"], []),
+        ("a.py", ["b/a.py", "c/a.py"], ["b/a.py", "c/a.py"]),
+        ("__init__.py", ["a/__init__.py", "b/__init__.py", "c/__init__.py", "d/__init__.py"], []),
+    ],
+)
+def test_a_place_means_the_files_that_end_as_it_does(place: str, paths: list[str], expected: list[str]) -> None:
+    assert files_meant(Place(place), paths) == expected
