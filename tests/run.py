@@ -38,6 +38,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="lucastra-tests-", ignore_cleanup_errors=True) as scratch:
         environment = os.environ | {"PATH": f"{tools}{os.pathsep}{os.environ['PATH']}"}
         fast = ["-m", "pytest", "-q", "-m", "not slow", "-n", "auto"]
+        slow = ["-m", "pytest", "-q", "-m", "slow", "-n", "2", "--dist", "loadscope", "--durations=15"]
         coverage: list[list[str]] = []
         if options.fast:
             steps.append(["python", *fast])
@@ -46,8 +47,9 @@ def main() -> int:
             environment["COVERAGE_FILE"] = str(Path(scratch) / "coverage")
             steps += [
                 ["python", "-m", "coverage", "run", *fast],
-                # One by one: each starts processes that take every core.
-                ["python", "-m", "coverage", "run", "-m", "pytest", "-q", "-m", "slow", "--durations=15"],
+                # Two at once: each starts processes of its own, and waits for them half of the time. Of a module one by
+                # one, since its tests share a browser or a server.
+                ["python", "-m", "coverage", "run", *slow],
             ]
             coverage = [["python", "-m", "coverage", "combine", "-q"], ["python", "-m", "coverage", "report"]]
         failed = [step for step in steps if not passes(step, environment, tools)]

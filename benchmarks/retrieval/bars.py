@@ -36,13 +36,14 @@ RARE_WORDS = "rare words"
 IDENTIFIER, WORD = "identifier", "word"
 """Categories of these: `max_retries` or `maxRetries`, and `retries`."""
 MESSAGES = "error messages"
-TYPED, BARE = "with the exception's name", "without"
-"""Categories of these: `ValueError: no such account`, and the message alone."""
+BARE, TYPED, TRACEBACK = "message", "with the exception's name", "traceback"
+"""Categories of these."""
 LOOKED_UP = {
     (RARE_WORDS, IDENTIFIER): (0.9, 0.98),
     (RARE_WORDS, WORD): (0.6, 0.8),
-    (MESSAGES, TYPED): (0.8, 0.88),
-    (MESSAGES, BARE): (0.75, 0.88),
+    (MESSAGES, BARE): (0.75, 0.85),
+    (MESSAGES, TYPED): (0.8, 0.9),
+    (MESSAGES, TRACEBACK): (0.95, 0.98),
 }
 """MRR@10 and recall@10 of the categories of questions that only looking words up answers."""
 DENSE_MRR = {PYTHON: 0.50, PYTHON_2: 0.50, JAVASCRIPT: 0.48}

@@ -1,4 +1,4 @@
-"""Error messages as users paste them: the passage that raises one is the answer.
+"""Errors as users paste them: the passage that raises one is the answer.
 
 They are taken from the code itself, with a fixed seed: exceptions that are raised with a message of several words, each
 raised in one place only. Values stand where the code has `{…}`.
@@ -8,7 +8,8 @@ import ast
 import random
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 from benchmarks.errors import BenchmarkError
 from benchmarks.retrieval import bars
@@ -16,49 +17,94 @@ from benchmarks.retrieval.scoring import Question, Target
 from benchmarks.retrieval.systems import Corpus
 
 _SEED = 20_261_124
-_OF_EACH = 40
+_OF_EACH = 60
 _LEAST_WORDS = 4
 _VALUES = ("'frobnicate'", "42", "<object at 0x7f2a>", "foo.bar", "None")
 
 
+@dataclass(frozen=True, slots=True)
+class _Raised:
+    """A place that raises."""
+
+    path: str
+    function: str
+    line: int
+    last_line: int
+    source: str
+    """The line, stripped."""
+    exception: str
+    message: str
+
+    def traceback(self) -> str:
+        """What Python prints, below a user's own frame."""
+        return (
+            "Traceback (most recent call last):\n"
+            '  File "/home/ada/app/main.py", line 12, in <module>\n'
+            "    main()\n"
+            f'  File "/usr/lib/python3.11/site-packages/{self.path}", line {self.line}, in {self.function}\n'
+            f"    {self.source}\n"
+            f"{self.exception}: {self.message}"
+        )
+
+
 def corpus(one: Corpus) -> Corpus:
-    """The same corpus with its messages, half of them behind the name of the exception."""
+    """The same corpus with its errors: a third as messages, a third behind the exception's name, a third as
+    tracebacks."""
     if one.tree is None:
         raise BenchmarkError("messages are read from files")
     drawn = random.Random(_SEED)
-    raised: defaultdict[str, list[tuple[str, Target]]] = defaultdict(list)
+    said: defaultdict[str, list[_Raised]] = defaultdict(list)
     for path in sorted(one.tree.rglob("*.py")):
-        try:
-            tree = ast.parse(path.read_bytes())
-        except (SyntaxError, ValueError):
-            continue
-        for name, message in _raised(tree):
-            said = _said(message, drawn)
-            place = Target(path.relative_to(one.tree).as_posix(), message.lineno, message.end_lineno)
-            raised[said].append((name, place))
-    once = [said for said, places in sorted(raised.items()) if len(places) == 1 and len(said.split()) >= _LEAST_WORDS]
-    questions = []
-    for number, said in enumerate(drawn.sample(once, min(_OF_EACH, len(once)))):
-        ((name, place),) = raised[said]
-        asked, category = (f"{name}: {said}", bars.TYPED) if number % 2 else (said, bars.BARE)
-        questions.append(Question(asked, (place,), category))
-    return replace(one, questions=questions)
+        for raised in _in_file(path, path.relative_to(one.tree).as_posix(), drawn):
+            said[raised.message].append(raised)
+    once = [places[0] for _, places in sorted(said.items()) if len(places) == 1]
+    chosen = drawn.sample(once, min(_OF_EACH, len(once)))
+    return replace(one, questions=[_question(raised, number) for number, raised in enumerate(chosen)])
 
 
-def _raised(tree: ast.AST) -> Iterator[tuple[str, ast.Constant | ast.JoinedStr]]:
-    """The name of each exception that is raised with a message, and that message."""
-    for node in ast.walk(tree):
-        if not isinstance(node, ast.Raise) or not isinstance(node.exc, ast.Call) or not node.exc.args:
-            continue
-        called, message = node.exc.func, node.exc.args[0]
-        name = called.id if isinstance(called, ast.Name) else called.attr if isinstance(called, ast.Attribute) else ""
-        if isinstance(message, ast.JoinedStr) or (isinstance(message, ast.Constant) and isinstance(message.value, str)):
-            yield name, message
+def _question(raised: _Raised, number: int) -> Question:
+    text, category = (
+        (raised.message, bars.BARE),
+        (f"{raised.exception}: {raised.message}", bars.TYPED),
+        (raised.traceback(), bars.TRACEBACK),
+    )[number % 3]
+    return Question(text, (Target(raised.path, raised.line, raised.last_line),), category)
 
 
-def _said(message: ast.Constant | ast.JoinedStr, drawn: random.Random) -> str:
-    """What a user sees."""
+def _in_file(path: Path, relative: str, drawn: random.Random) -> Iterator[_Raised]:
+    content = path.read_bytes()
+    try:
+        tree = ast.parse(content)
+    except (SyntaxError, ValueError):
+        return
+    lines = content.decode("utf-8", "replace").splitlines()
+    for function in [tree, *(node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef))]:
+        for node in _own(function):
+            if not isinstance(node, ast.Raise) or not isinstance(node.exc, ast.Call) or not node.exc.args:
+                continue
+            message = _said(node.exc.args[0], drawn)
+            if len(message.split()) >= _LEAST_WORDS:
+                called = node.exc.func
+                exception = called.id if isinstance(called, ast.Name) else getattr(called, "attr", "Exception")
+                name = function.name if isinstance(function, ast.FunctionDef) else "<module>"
+                source = lines[node.lineno - 1].strip()
+                last = node.end_lineno or node.lineno
+                yield _Raised(relative, name, node.lineno, last, source, exception, message)
+
+
+def _own(function: ast.AST) -> Iterator[ast.AST]:
+    """Its nodes, without those of functions in it."""
+    for child in ast.iter_child_nodes(function):
+        yield child
+        if not isinstance(child, ast.FunctionDef):
+            yield from _own(child)
+
+
+def _said(message: ast.expr, drawn: random.Random) -> str:
+    """What a user sees; empty where the code does not spell it."""
     if isinstance(message, ast.Constant):
-        return str(message.value).strip()
+        return message.value.strip() if isinstance(message.value, str) else ""
+    if not isinstance(message, ast.JoinedStr):
+        return ""
     parts = (str(part.value) if isinstance(part, ast.Constant) else drawn.choice(_VALUES) for part in message.values)
     return "".join(parts).strip()

@@ -286,7 +286,10 @@ def query(arguments: Arguments) -> str:
     if not text:
         raise ValueError("the query is empty")
     if len(text) > _MAX_QUERY_CHARACTERS:
-        raise ValueError(f"the query has {len(text)} characters; the limit is {_MAX_QUERY_CHARACTERS}")
+        raise ValueError(
+            f"the query has {len(text)} characters; the limit is {_MAX_QUERY_CHARACTERS}: "
+            "keep what tells most, such as the end of a traceback"
+        )
     return text
 
 

@@ -261,12 +261,20 @@ def test_messages_are_asked_for_with_values_where_the_code_has_names(tmp_path: P
         "    raise ValueError('too short')\n"
         "    raise TypeError('this is raised in two places')\n"
         "    raise TypeError('this is raised in two places')\n"
+        "raise KeyError('the ledger is closed for good')\n"
     )
     (tmp_path / "broken.py").write_text("def load(:\n")
     asked = messages.corpus(Corpus("ledger", "python", tmp_path, tmp_path, [])).questions
-    assert {question.targets for question in asked} == {(Target("ledger.py", 3, 3),), (Target("ledger.py", 7, 8),)}
-    (bare,) = [question.text for question in asked if question.category == bars.BARE]
-    (typed,) = [question.text for question in asked if question.category == bars.TYPED]
-    assert typed.startswith(("ValueError: the ledger needs a path", "LedgerError: the ledger "))
-    assert bare.startswith("the ledger ")
-    assert not any("{" in text for text in (bare, typed))
+    assert sorted(question.targets[0].start_line for question in asked) == [3, 7, 12]
+    assert {question.targets[0].path for question in asked} == {"ledger.py"}
+    texts = {question.category: question.text for question in asked}
+    assert texts[bars.BARE].startswith("the ledger ")
+    assert texts[bars.TYPED].startswith(
+        ("ValueError: the ledger ", "LedgerError: the ledger ", "KeyError: the ledger ")
+    )
+    frame, source, said = texts[bars.TRACEBACK].splitlines()[-3:]
+    line = next(question.targets[0].start_line for question in asked if question.category == bars.TRACEBACK)
+    assert frame.startswith('  File "/usr/lib/') and f'/ledger.py", line {line}, in ' in frame
+    assert source.strip().startswith("raise ")
+    assert "Error: the ledger " in said
+    assert "{" not in texts[bars.BARE] + texts[bars.TYPED] + said

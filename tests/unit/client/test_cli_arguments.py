@@ -138,7 +138,7 @@ def test_without_a_command_the_help_is_shown(capsys: pytest.CaptureFixture[str])
     ("words", "message"),
     [
         (["  "], "the query is empty"),
-        (["x" * 5000], "the query has 5000 characters; the limit is 4096"),
+        (["x" * 5000], "the query has 5000 characters; the limit is 4096: keep what tells most"),
         (["caf\udce9"], "the query is not valid UTF-8"),
     ],
 )
