@@ -19,6 +19,8 @@ _FOREIGN = re.compile(
     r"(^|[/_.-])(win|win32|win64|windows|nt|msvc|mingw|cygwin|aix|sunos|solaris|os390|zos|haiku|qnx|ibmi)([/_.-]|$)",
     re.IGNORECASE,
 )
+_MARKS = {"test": _TEST, "example": _EXAMPLE, "header": _HEADER, "platform": _FOREIGN}
+"""What a path may be of: a component of the score each. A platform is one that LucAstra does not run on."""
 _VERSION = re.compile(r"(?:^|/)v(\d{1,3})(?=/)")
 _SEPARATOR = re.compile(r"[.:#/ ]")
 
@@ -33,11 +35,13 @@ class FileName:
     """Those of the file's own name, without its endings."""
     versions: tuple[tuple[str, int], ...]
     """Folders named `v1`, `v2`…, as the folder around each and its number."""
-    is_test: bool
-    is_example: bool
-    is_header: bool
-    is_foreign: bool
-    """For an operating system that LucAstra does not run on."""
+    marks: tuple[str, ...]
+    """Those of `_MARKS` that it bears."""
+
+    @property
+    def is_test(self) -> bool:
+        """Whether it is one of the tests."""
+        return "test" in self.marks
 
     @staticmethod
     @lru_cache(_REMEMBERED)
@@ -48,10 +52,7 @@ class FileName:
             names=names_of(path),
             stem_names=names_of(stem),
             versions=tuple((path[: match.start(1)], int(match[1])) for match in _VERSION.finditer(path)),
-            is_test=bool(_TEST.search(path)),
-            is_example=bool(_EXAMPLE.search(path)),
-            is_header=bool(_HEADER.search(path)),
-            is_foreign=bool(_FOREIGN.search(path)),
+            marks=tuple(mark for mark, pattern in _MARKS.items() if pattern.search(path)),
         )
 
 

@@ -100,6 +100,7 @@ AS_CODE = {Shape.QUESTION: 2.5, Shape.ACTION: 1.7}
 """What the rarity of an identifier counts: whoever writes `max_retries` wants to see it. Documentation, which actions
 are like, also names what is only near: with 2.2 its MRR@10 was .003 to .007 lower."""
 
+_NO_LINE = 1 << 60
 _TEST_QUERY = frozenset({"test", "tests", "testing", "tested", "spec", "fixture", "fixtures"})
 _PLATFORM_QUERY = frozenset(
     {"window", "win", "win32", "win64", "msvc", "mingw", "cygwin", "nt", "aix", "solari", "haiku"}
@@ -251,7 +252,7 @@ def rank(
         outline = outlines.get(candidate.chunk)
         if outline is None:
             continue
-        components: dict[str, float] = {}
+        components = features.of(outline)
         if candidate.cosine is not None:
             components["vector"] = vector * candidate.cosine
         if candidate.bm25 is not None:
@@ -262,7 +263,6 @@ def rank(
             components["phrase"] = phrase * candidate.phrase
         if candidate.place:
             components["place"] = weights.place * candidate.place
-        components |= features.of(outline)
         score = sum(components.values())
         if score > 0:
             ranked.append(Ranked(candidate.chunk, outline.path, score, components))
@@ -321,56 +321,54 @@ class _Features:
         self._query = query
         self._weights = weights
         self._is_action = query.shape is Shape.ACTION
-        self._asks_for_tests = bool(query.words & _TEST_QUERY)
-        self._asks_for_platform = bool(query.words & _PLATFORM_QUERY)
+        marks = {"test": weights.test, "example": weights.example, "header": weights.header}
+        if query.words & _TEST_QUERY:
+            del marks["test"]
+        if not query.words & _PLATFORM_QUERY:
+            marks["platform"] = weights.platform
+        self._of_marks = {mark: weight for mark, weight in marks.items() if weight}
         self._families = WordFamilies(query.words)
         self._of_paths: dict[str, dict[str, float]] = {}
         self._beginnings: dict[tuple[str, str], int] = {}
         """Where the first candidate of a definition stands."""
         self._newest: dict[str, int] = {}
         """Folder → the highest version of a folder `v1`, `v2`… in it."""
-        for outline in outlines:
-            definition = outline.path, outline.symbol
-            self._beginnings[definition] = min(outline.start_line, self._beginnings.get(definition, outline.start_line))
-            for folder, version in FileName.of(outline.path).versions:
+        paths = set()
+        for path, _, symbol, line in outlines:
+            paths.add(path)
+            if symbol and line < self._beginnings.get((path, symbol), _NO_LINE):
+                self._beginnings[path, symbol] = line
+        for path in paths:
+            for folder, version in FileName.of(path).versions:
                 self._newest[folder] = max(version, self._newest.get(folder, 0))
 
     def of(self, outline: Outline) -> dict[str, float]:
         """Component name → what it adds; without zeros."""
-        found = self._of_paths.get(outline.path)
-        if found is None:
-            found = self._of_paths[outline.path] = self._of_path(outline)
-        if not outline.symbol:
-            return found
-        symbol = self._of_symbol(outline.symbol)
-        is_part = outline.start_line > self._beginnings[outline.path, outline.symbol]
-        if symbol or is_part:
-            found = dict(found)
-            if symbol:
-                found["symbol"] = symbol
-            if is_part:
+        path, _, symbol, line = outline
+        of_path = self._of_paths.get(path)
+        if of_path is None:
+            of_path = self._of_paths[path] = self._of_path(outline)
+        found = of_path.copy()
+        if symbol:
+            if named := self._of_symbol(symbol):
+                found["symbol"] = named
+            if line > self._beginnings[path, symbol]:
                 found["part"] = self._weights.part
         return found
 
     def _of_path(self, outline: Outline) -> dict[str, float]:
         file, weights = FileName.of(outline.path), self._weights
-        found = (
-            {}
-            if self._is_action
-            else {
-                "path": weights.path * self._families.share_named(file.names),
-                "name": weights.file_name * self._families.share_naming(file.stem_names),
-            }
-        )
-        found |= {
-            "test": weights.test * (file.is_test and not self._asks_for_tests),
-            "example": weights.example * file.is_example,
-            "prose": weights.prose * (outline.language in _PROSE),
-            "header": weights.header * file.is_header,
-            "platform": weights.platform * (file.is_foreign and not self._asks_for_platform),
-            "old": weights.old_version * self._is_old(file),
-        }
-        return {name: value for name, value in found.items() if value}
+        found = {mark: self._of_marks[mark] for mark in file.marks if mark in self._of_marks}
+        if outline.language in _PROSE and weights.prose:
+            found["prose"] = weights.prose
+        if file.versions and self._is_old(file):
+            found["old"] = weights.old_version
+        if not self._is_action:
+            if path := weights.path * self._families.share_named(file.names):
+                found["path"] = path
+            if name := weights.file_name * self._families.share_naming(file.stem_names):
+                found["name"] = name
+        return found
 
     def _is_old(self, file: FileName) -> bool:
         return any(
