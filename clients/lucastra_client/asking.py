@@ -40,9 +40,7 @@ async def ask(shell: Shell) -> int:
         elif arguments.resume or arguments.conversation or arguments.model or await _has_provider(client):
             result = await _converse(shell, client, covered, with_context(question, context))
         else:
-            if context:
-                shell.note("standard input was left out: no language model is configured that could read it")
-            result = await _passages(shell, client, covered, question)
+            result = await _passages(shell, client, covered, with_context(question, context))
     return told(shell, covered, result)
 
 

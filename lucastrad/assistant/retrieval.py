@@ -13,6 +13,7 @@ from lucastrad.text.words import STOPWORDS, written
 from lucastrad.types import Hit, SearchOutcome, SearchQuery
 
 MAX_QUERY_CHARACTERS = 4096
+_HEAD_CHARACTERS = 1024
 _FEW_WORDS = 4
 """A question with fewer words of its own is taken to follow the one before it."""
 _CARRIED_WORDS = 16
@@ -35,7 +36,7 @@ class Finds(Protocol):
 
 def query_text(text: str, history: Sequence[Exchange]) -> str:
     """What to search for: the question, with the words of the one before it where it points back to that."""
-    text = text[:MAX_QUERY_CHARACTERS]
+    text = _shortened(text)
     words = [word.lower() for word in written(text)]
     telling = {word for word in words if word not in STOPWORDS and word not in _POINTING}
     if not history or (len(telling) >= _FEW_WORDS and not _POINTING.intersection(words)):
@@ -44,6 +45,13 @@ def query_text(text: str, history: Sequence[Exchange]) -> str:
         word for word in written(history[-1].question) if word.lower() not in STOPWORDS | _POINTING | telling
     )
     return " ".join([text, *list(before)[:_CARRIED_WORDS]])[:MAX_QUERY_CHARACTERS]
+
+
+def _shortened(text: str) -> str:
+    """Of a long one the beginning, where the question stands, and the end, where a traceback says what failed."""
+    if len(text) <= MAX_QUERY_CHARACTERS:
+        return text
+    return f"{text[:_HEAD_CHARACTERS]}\n{text[_HEAD_CHARACTERS + 1 - MAX_QUERY_CHARACTERS :]}"
 
 
 async def retrieve(search: Finds, question: Question, scope: SearchQuery, *, budget_tokens: int) -> PassagesFound:

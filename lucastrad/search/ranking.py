@@ -302,7 +302,8 @@ def one_per_file_first(ranked: Sequence[_T], limit: int, file: Callable[[_T], Ha
 
 
 def _is_far(candidate: Candidate) -> bool:
-    return candidate.bm25 is None and candidate.cosine is not None and candidate.cosine < COSINE_FLOOR
+    found_by_words = candidate.bm25 is not None or candidate.phrase or candidate.place
+    return not found_by_words and candidate.cosine is not None and candidate.cosine < COSINE_FLOOR
 
 
 def _shares(query: ParsedQuery, mode: SearchMode, weights: Weights) -> tuple[float, float]:

@@ -23,13 +23,13 @@ from lucastra_protocol.types import (
     ProviderChoice,
     Range,
     SystemText,
+    Text,
     TokenUsage,
     Wire,
 )
 
 ConversationId = Annotated[str, Meta(min_length=1, max_length=64)]
 Title = Annotated[str, Meta(max_length=200)]
-Text = Annotated[str, Meta(min_length=1, max_length=1_000_000)]
 
 # --- events --------------------------------------------------------------------------------------
 

@@ -136,6 +136,7 @@ class RelatedParams(Wire, frozen=True):
 # --- ask -----------------------------------------------------------------------------------------
 
 
+Text = Annotated[str, Meta(min_length=1, max_length=1_000_000)]
 ProviderChoice = Annotated[str, Meta(min_length=1, max_length=256)]
 SystemText = Annotated[str, Meta(max_length=100_000)]
 FinishReason = Literal["stop", "length", "filtered"]
@@ -143,7 +144,9 @@ FinishReason = Literal["stop", "length", "filtered"]
 
 
 class AskParams(Wire, frozen=True):
-    question: Query
+    question: Text
+    """And what it is about, such as a traceback: of more than 4,096 characters, the beginning and the end are searched
+    for."""
     limit: Limit | None = None
     """Passages to answer from; null for `vector_search.top_k` of the configuration, which is 5."""
     workspaces: list[str] = []

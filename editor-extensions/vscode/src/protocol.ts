@@ -65,7 +65,10 @@ export interface Advice {
 }
 
 export interface AskParams {
-  /** A question, a phrase or an identifier. Limits: 1…4096 characters. */
+  /**
+   * And what it is about, such as a traceback: of more than 4,096 characters, the beginning and the end
+   * are searched for. Limits: 1…1000000 characters.
+   */
   question: string;
   /**
    * Passages to answer from; null for `vector_search.top_k` of the configuration, which is 5. Limits:

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from lucastrad.assistant.answers import NOT_FOUND, Citation, Exchange, Question
 from lucastrad.assistant.prompt import compose, says_not_found
-from lucastrad.assistant.retrieval import query_text, within
+from lucastrad.assistant.retrieval import MAX_QUERY_CHARACTERS, query_text, within
 from lucastrad.llm.protocol import Role
 from lucastrad.llm.tokens import estimate_texts
 from lucastrad.types import Hit, SearchQuery, StoredChunk
@@ -106,6 +106,16 @@ def test_a_follow_up_is_searched_for_with_the_words_that_it_points_back_to(text:
     history = [Exchange("who calls load?", "…"), Exchange("where does save_model invalidate the cache?", "…")]
     assert query_text(text, history) == query
     assert query_text(text, []) == text
+
+
+def test_of_a_long_question_its_beginning_and_the_end_of_what_came_with_it_are_searched_for() -> None:
+    text = "why does this fail?\n" + "  noise\n" * 2000 + 'File "src/cart.py", line 7, in total\nValueError: empty cart'
+    query = query_text(text, [])
+    assert len(query) == MAX_QUERY_CHARACTERS
+    assert query.startswith("why does this fail?\n")
+    assert query.endswith("line 7, in total\nValueError: empty cart")
+    exact = "x" * MAX_QUERY_CHARACTERS
+    assert query_text(exact, []) == exact
 
 
 def test_a_query_stays_within_what_search_takes() -> None:

@@ -87,7 +87,7 @@ async def test_what_is_out_of_range_is_refused_in_the_callers_words() -> None:
             (lambda: client.search("x", limit=0), "limit must be at least 1"),
             (lambda: client.ask("x", limit=101), "limit must be at most 100"),
             (lambda: client.search(""), "query must not be empty"),
-            (lambda: client.ask("x" * 4097), "question must have at most 4,096 characters, and has 4,097"),
+            (lambda: client.search("x" * 4097), "query must have at most 4,096 characters, and has 4,097"),
             (lambda: client.search("x", mode="fuzzy"), "mode must be one of hybrid, keyword, vector"),  # type: ignore[arg-type]
             (lambda: client.related("/a", 0), "line must be at least 1"),
             (lambda: client.files("/a", offset=-1), "offset must be at least 0"),

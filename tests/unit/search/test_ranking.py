@@ -65,6 +65,12 @@ def test_the_passage_that_holds_the_rare_word_comes_before_nearer_ones() -> None
     assert (first.path, first.components["rare"]) == ("holds.py", Weights().rare)
 
 
+def test_a_far_passage_is_a_hit_where_the_query_points_at_it_or_says_it() -> None:
+    outlines = {1: Outline("a.py", "python", "")}
+    for found, hits in ((Candidate(1, 0.1), 0), (Candidate(1, 0.1, place=1.0), 1), (Candidate(1, 0.1, phrase=0.5), 1)):
+        assert len(rank(parse("a.py:7 zzzqqq"), HYBRID, [found], outlines, best_bm25=1.0)) == hits
+
+
 def test_the_passage_that_says_it_word_by_word_comes_before_nearer_ones() -> None:
     outlines = {n: Outline(path, "python", "") for n, path in enumerate(("near.py", "says.py"))}
     found = [Candidate(0, cosine=0.7, bm25=9.0), Candidate(1, cosine=0.5, bm25=8.0, phrase=1.0)]

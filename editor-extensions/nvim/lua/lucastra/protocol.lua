@@ -7,7 +7,7 @@
 ---@field ignore? string[] Lines for `.lucastraignore`. Default: `[]`.
 
 ---@class lucastra.AskParams
----@field question string A question, a phrase or an identifier. Limits: 1…4096 characters.
+---@field question string And what it is about, such as a traceback: of more than 4,096 characters, the beginning and the end are searched for. Limits: 1…1000000 characters.
 ---@field limit? integer Passages to answer from; null for `vector_search.top_k` of the configuration, which is 5. Limits: 1…100.
 ---@field workspaces? string[] Default: `[]`.
 ---@field paths? string[] Default: `[]`.
