@@ -52,12 +52,12 @@ class CpuTime:
         """Since the start of the machine; nothing is stolen where the kernel does not tell."""
         try:
             return cpu_time(Path("/proc/stat").read_text("ascii"))
-        except OSError:
+        except (OSError, ValueError):
             return cls(0, 0)
 
     def stolen_since(self, before: "CpuTime") -> float:
         """The share of the time that was wanted."""
-        used, stolen = self.used - before.used, self.stolen - before.stolen
+        used, stolen = self.used - before.used, max(0, self.stolen - before.stolen)  # some hosts take it back
         return stolen / (used + stolen) if stolen else 0.0
 
 

@@ -188,13 +188,15 @@ async def _serve(paths: Paths, configuration: Configuration, log: DaemonLog, *, 
             # Modules and classes stay as long as the daemon does: a collection need not visit them, which would hold
             # up a search for tens of milliseconds every few hundred requests.
             gc.freeze()
-            reason = await serve_clients(
-                services,
-                paths,
-                tcp=tcp,
-                idle_exit_seconds=settings.limits.idle_exit_minutes * 60,
-            )
-            gc.unfreeze()  # what is left in a cycle is freed on the way out; nanobind reports what is not
+            try:
+                reason = await serve_clients(
+                    services,
+                    paths,
+                    tcp=tcp,
+                    idle_exit_seconds=settings.limits.idle_exit_minutes * 60,
+                )
+            finally:
+                gc.unfreeze()  # what is left in a cycle is freed on the way out; nanobind reports what is not
             nursery.cancel_scope.cancel()
     return reason
 

@@ -19,6 +19,7 @@ from benchmarks.retrieval.systems import Corpus
 _SEED = 20_261_124
 _OF_EACH = 60
 _LEAST_WORDS = 4
+_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _VALUES = ("'frobnicate'", "42", "<object at 0x7f2a>", "foo.bar", "None")
 
 
@@ -77,8 +78,8 @@ def _in_file(path: Path, relative: str, drawn: random.Random) -> Iterator[_Raise
         tree = ast.parse(content)
     except (SyntaxError, ValueError):
         return
-    lines = content.decode("utf-8", "replace").splitlines()
-    for function in [tree, *(node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef))]:
+    lines = content.decode("utf-8", "replace").split("\n")
+    for function in [tree, *(node for node in ast.walk(tree) if isinstance(node, _FUNCTIONS))]:
         for node in _own(function):
             if not isinstance(node, ast.Raise) or not isinstance(node.exc, ast.Call) or not node.exc.args:
                 continue
@@ -86,7 +87,7 @@ def _in_file(path: Path, relative: str, drawn: random.Random) -> Iterator[_Raise
             if len(message.split()) >= _LEAST_WORDS:
                 called = node.exc.func
                 exception = called.id if isinstance(called, ast.Name) else getattr(called, "attr", "Exception")
-                name = function.name if isinstance(function, ast.FunctionDef) else "<module>"
+                name = function.name if isinstance(function, _FUNCTIONS) else "<module>"
                 source = lines[node.lineno - 1].strip()
                 last = node.end_lineno or node.lineno
                 yield _Raised(relative, name, node.lineno, last, source, exception, message)
@@ -96,7 +97,7 @@ def _own(function: ast.AST) -> Iterator[ast.AST]:
     """Its nodes, without those of functions in it."""
     for child in ast.iter_child_nodes(function):
         yield child
-        if not isinstance(child, ast.FunctionDef):
+        if not isinstance(child, _FUNCTIONS):
             yield from _own(child)
 
 

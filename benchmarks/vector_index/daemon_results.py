@@ -101,9 +101,9 @@ class DaemonReport:
     merge_seconds: list[float]
     """Of all, with those during the first index."""
     restarts: list[Restarted]
-    load_averages: list[float]
     stolen: float
     """The share of the CPU time wanted that the machine's host gave to others."""
+    load_averages: list[float]
     """Of one minute, at the start of each step."""
     complaints: list[str]
     """Warnings and errors in the daemon's log."""

@@ -1,4 +1,5 @@
-"""A small index of its own for files without their documentation, searched and ranked as a workspace is.
+"""A small index of its own for files without their documentation, searched and ranked as a workspace is, but for
+places: no question that is made of documentation names one.
 
 Invariant: touches no workspace's store. Blocking: call it from a thread.
 """
@@ -20,13 +21,14 @@ from lucastrad.search.ranking import (
     Holders,
     best,
     candidates_of,
+    neighbours,
     pair_rarities,
     phrases,
     rank,
     rare_words,
     rarities,
 )
-from lucastrad.search.retrieval import FIELD_BOOSTS
+from lucastrad.search.retrieval import FIELD_BOOSTS, best_bm25
 from lucastrad.storage.keywords import KeywordChunk, KeywordIndex
 from lucastrad.types import Outline, SearchMode
 
@@ -76,8 +78,9 @@ class StrippedIndex:
         found_words = self._keywords.holders(rare_words(parsed, mode), RARE)
         holders = {word: Holders(len(chunks), chunks) for word, chunks in found_words.items()}
         rarity = rarities(parsed, holders, len(self))
-        frequencies = self._keywords.frequencies({word for pair in parsed.pairs for word in pair})
-        pairs = pair_rarities(parsed, mode, frequencies, len(self))
+        side_by_side = neighbours(parsed, mode)
+        frequencies = self._keywords.frequencies({word for pair in side_by_side for word in pair})
+        pairs = pair_rarities(side_by_side, frequencies, len(self))
         phrase = phrases(self._keywords.adjacent(pairs, PHRASES), pairs)
         if mode is not SearchMode.KEYWORD and vector is not None and vector.any():
             nearest = self._nearest(vector, [*rarity, *phrase])
@@ -85,9 +88,8 @@ class StrippedIndex:
             limit = MATCHES if mode is SearchMode.HYBRID else CANDIDATES
             matching = self._keywords.search(parsed.terms, FIELD_BOOSTS, limit)
         found = candidates_of(nearest, matching, rarity, phrase, {})
-        best_bm25 = max((one.bm25 for one in found if one.bm25 is not None), default=1.0)
         outlines = {one.chunk: self._outlines[one.chunk] for one in found}
-        ranked = rank(parsed, mode, found, outlines, best_bm25=best_bm25)
+        ranked = rank(parsed, mode, found, outlines, best_bm25=best_bm25(found))
         return [self._places[item.chunk] for item in best(parsed, ranked, DEPTH, lambda item: item.path)]
 
     def close(self) -> None:

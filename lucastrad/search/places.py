@@ -1,7 +1,7 @@
 """Places in a query: files, and lines of them, that a traceback, a compiler's message or the user names."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from lucastrad.indexing.chunking import TEXT, language_of
@@ -9,10 +9,14 @@ from lucastrad.indexing.chunking import TEXT, language_of
 _FRAME = re.compile(r'File "([^"\n]{1,1000})", line (\d{1,7})')
 """Python's tracebacks."""
 _NAMED = re.compile(
-    r"(?<![\w./\\@~+-])"
+    r"(?<![\w./\\@~+-])(?!//)"  # from its beginning on, and no address of the web
     r"([\w./\\@~+-]{0,999}[\w@~+-]\.\w{1,10})"
     r"(?::(\d{1,7})\b|\((\d{1,7})(?=[,)]))?"  # a.c:12, a.js:12:34, A.java:12; a.ts(12,5)
 )
+_DRIVE = re.compile(r"[A-Za-z]:(?=/)")
+_UPWARDS = re.compile(r"^(\.{1,2}/)+")
+_INSTALLED = re.compile(r"/(site-packages|dist-packages|node_modules|vendor|usr|lib|python3[.\d]*)/")
+"""Below these stands code of others, whose `main.py` is not the workspace's."""
 _ENDS = 8
 """Of more places, so many of the first and of the last: where a traceback begins, and where it ends."""
 _MOST_FILES = 3
@@ -21,7 +25,7 @@ _MOST_FILES = 3
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """As it is written, but with `/` between folders."""
+    """As it is written, but with `/` between folders, and without what leads to another folder first."""
 
     path: str
     line: int = 0
@@ -34,27 +38,34 @@ class Place:
 
 
 def places(text: str) -> tuple[Place, ...]:
-    """What `text` names, each once: whatever has a line, and files of known languages with a folder, or that are all
-    of it. The file of "where is pyproject.toml read" is what the answer speaks of, not where it stands.
+    """What `text` names, each once: files of known languages with a line, a folder, or as all of it, and whatever has
+    both a folder and a line. The file of "where is pyproject.toml read" is what the answer speaks of, not where it is.
     """
-    found: dict[Place, None] = {}
     alone = text.strip()
-    for match in sorted([*_FRAME.finditer(text), *_NAMED.finditer(text)], key=lambda match: match.start()):
-        path, line = match[1].replace("\\", "/"), next(filter(None, match.groups()[1:]), None)
-        if line or (("/" in path or match[0] == alone) and language_of(path) != TEXT):
-            found[Place(path, int(line or 0))] = None
-    for with_line in [place for place in found if place.line]:
-        found.pop(Place(with_line.path), None)  # a frame's path is a file's name, too
+    frames = list(_FRAME.finditer(text))
+    between = _FRAME.sub(lambda frame: " " * len(frame[0]), text)
+    found: dict[Place, None] = {}
+    for match in sorted([*frames, *_NAMED.finditer(between)], key=lambda match: match.start()):
+        line = int(next(filter(None, match.groups()[1:]), 0))
+        path = _UPWARDS.sub("", _DRIVE.sub("", match[1].replace("\\", "/"), count=1))
+        in_folder, known = "/" in path, language_of(path) != TEXT
+        if (in_folder and line) or (known and (in_folder or line or match[0] == alone)):
+            found[Place(path, line)] = None
     named = list(found)
     return tuple(named if len(named) <= 2 * _ENDS else named[:_ENDS] + named[-_ENDS:])
 
 
-def files_meant(place: Place, paths: Iterable[str]) -> list[str]:
-    """Those of `paths`, which have the file's name, that `place` means: of which one is the end of the other. The
-    longest of them, where a path below another root was written; none where too many fit."""
-    written = f"/{place.path.removeprefix('./').lstrip('/')}"
-    ends_of_it = [path for path in paths if written.endswith(f"/{path}")]
-    fitting = ends_of_it or [path for path in paths if f"/{path}".endswith(written)]
-    longest = max(map(len, ends_of_it), default=0)
-    meant = [path for path in fitting if not longest or len(path) == longest]
-    return meant if len(meant) <= _MOST_FILES else []
+def files_meant(place: Place, paths: Collection[str], root: str) -> list[str]:
+    """Those of `paths`, which have the file's name, that `place` means in the workspace at `root`: that very path, or
+    those that end as it does, or else the longest with which it ends; none where too many fit."""
+    if place.path.startswith(f"{root}/"):
+        return [path for path in paths if f"{root}/{path}" == place.path]
+    if place.path in paths:
+        return [place.path]
+    written = f"/{place.path.lstrip('/')}"
+    fitting = [path for path in paths if f"/{path}".endswith(written)]
+    if not fitting:
+        of_others = _INSTALLED.search(written) is not None
+        ends = [path for path in paths if written.endswith(f"/{path}") and ("/" in path or not of_others)]
+        fitting = [max(ends, key=len)] if ends else []
+    return fitting if len(fitting) <= _MOST_FILES else []

@@ -2,10 +2,10 @@
 
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from itertools import pairwise
+from itertools import chain, pairwise
 
 from lucastrad.search.places import Place, places
 from lucastrad.text.words import STOPWORDS, identifiers, parts_of, stem, terms, written
@@ -172,13 +172,18 @@ def parse(text: str) -> ParsedQuery:
     return ParsedQuery(
         text=text,
         terms=tuple((term, float(count)) for term, count in counts.most_common(_MAX_TERMS)),
-        pairs=tuple(dict.fromkeys(pairwise(said[:_MAX_TERMS]))),
+        pairs=tuple(dict.fromkeys(pairwise(said) if len(said) <= _MAX_TERMS else _pairs_of_ends(said))),
         words=frozenset(counts),
         symbols=frozenset(name.lower() for name in names | qualified),
         spelled=frozenset(spelled),
         places=places(text),
         shape=_shape(text, names, single=single),
     )
+
+
+def _pairs_of_ends(said: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Those of the first words, and of the last: what failed stands at the end of a traceback."""
+    return chain(pairwise(said[: _MAX_TERMS // 2]), pairwise(said[-_MAX_TERMS // 2 :]))
 
 
 def _shape(text: str, names: set[str], *, single: bool) -> Shape:

@@ -169,21 +169,25 @@ def rarities(query: ParsedQuery, holders: Mapping[str, Holders], passages: int) 
     return found
 
 
-def pair_rarities(
-    query: ParsedQuery, mode: SearchMode, frequencies: Mapping[str, int], passages: int
-) -> dict[Pair, float]:
-    """The neighbouring words of a query that are worth looking up side by side, with the mean rarity of the two.
+def neighbours(query: ParsedQuery, mode: SearchMode) -> Sequence[Pair]:
+    """The words of a query that are looked up side by side.
 
     A pasted error message is to find the passage that raises it, and a sentence the comment that says it; a bag of
     words does not (the cell `messages` of `python -m benchmarks.retrieval`). Neighbours as evidence: Metzler and Croft,
-    "A Markov random field model for term dependencies", 2005. `frequencies` tells how many of the workspace's
-    `passages` hold a word; one that none holds stands for a value, or for nothing.
+    "A Markov random field model for term dependencies", 2005.
     """
-    if not _looks_words_up(query, mode):
-        return {}
+    return query.pairs if _looks_words_up(query, mode) else ()
+
+
+def pair_rarities(pairs: Iterable[Pair], frequencies: Mapping[str, int], passages: int) -> dict[Pair, float]:
+    """Those of `pairs` that are rare enough to tell something, with the mean rarity of the two words.
+
+    `frequencies` tells how many of the workspace's `passages` hold a word; one that none holds stands for a value, or
+    for nothing.
+    """
     rarity = {word: _rarity(count, passages) for word, count in frequencies.items() if count}
-    pairs = {pair: (rarity[pair[0]] + rarity[pair[1]]) / 2 for pair in query.pairs if rarity.keys() >= {*pair}}
-    return {pair: mean for pair, mean in pairs.items() if mean > _LEAST_RARITY}
+    means = {pair: (rarity[pair[0]] + rarity[pair[1]]) / 2 for pair in pairs if rarity.keys() >= {*pair}}
+    return {pair: mean for pair, mean in means.items() if mean > _LEAST_RARITY}
 
 
 def phrases(adjacent: Iterable[tuple[int, float]], pairs: Mapping[Pair, float]) -> dict[int, float]:

@@ -27,6 +27,7 @@ from lucastrad.search.ranking import (
     Candidate,
     Holders,
     candidates_of,
+    neighbours,
     pair_rarities,
     phrases,
     rare_words,
@@ -87,9 +88,10 @@ def candidates(scope: Scope, plan: Plan) -> list[Candidate]:
     beneath = scope.overlay.hidden_chunks
     keywords, parsed = store.keywords, plan.parsed
     matches = MATCHES if query.mode is SearchMode.HYBRID else CANDIDATES
-    frequencies = keywords.frequencies({word for pair in parsed.pairs for word in pair})
+    side_by_side = neighbours(parsed, query.mode)
+    frequencies = keywords.frequencies({word for pair in side_by_side for word in pair})
     frequencies = {word: max(count, scope.overlay.frequency(word)) for word, count in frequencies.items()}
-    pairs = pair_rarities(parsed, query.mode, frequencies, len(keywords))
+    pairs = pair_rarities(side_by_side, frequencies, len(keywords))
     seen = _Seen()
     if within is None or within:
         if vector is not None:
@@ -137,11 +139,16 @@ def _holders(keywords: KeywordIndex, terms: Sequence[str], within: list[ChunkSpa
 def _pointed_at(scope: Scope, plan: Plan, within: list[ChunkSpan] | None) -> dict[int, float]:
     """The passages at the places that the query names."""
     catalog, files = scope.indexer.store.catalog, scope.overlay.files
-    passes = _passing(scope, plan)
+    below, passes = _below(scope), _buffer_filter(scope, plan)
     found: dict[int, float] = {}
     for place in plan.parsed.places:
-        typed = [path for path in files if path.rpartition("/")[2] == place.name]
-        for path in files_meant(place, {*catalog.files_named(place.name), *typed}):
+        named = {path for path in files if path.rpartition("/")[2] == place.name}.union(catalog.files_named(place.name))
+        within_reach = [
+            path
+            for path in sorted(named)
+            if path.startswith(below) and (plan.paths is None or plan.paths.match_file(path))
+        ]
+        for path in files_meant(place, within_reach, str(scope.indexer.root)):
             live = files.get(path)
             chunk = live.chunk_at(place.line or 1) if live else catalog.chunk_at(path, place.line or 1)
             if chunk is None or not (passes(live) if live else _is_among(chunk.id, within)):
@@ -154,9 +161,14 @@ def _is_among(chunk: int, within: list[ChunkSpan] | None) -> bool:
     return within is None or bool(covered(np.array([chunk], np.int64), within)[0])
 
 
-def _passing(scope: Scope, plan: Plan) -> Callable[[LiveFile], bool]:
+def _below(scope: Scope) -> str:
+    """How the paths of a scope begin."""
+    return f"{scope.folder}/" if scope.folder else ""
+
+
+def _buffer_filter(scope: Scope, plan: Plan) -> Callable[[LiveFile], bool]:
     """Whether a buffer may be found."""
-    below = f"{scope.folder}/" if scope.folder else ""
+    below = _below(scope)
 
     def passes(live: LiveFile) -> bool:
         return (
@@ -171,7 +183,7 @@ def _passing(scope: Scope, plan: Plan) -> Callable[[LiveFile], bool]:
 def _overlaid(scope: Scope, plan: Plan, pairs: Mapping[Pair, float], seen: _Seen) -> _Seen:
     """What the indexes found, best first, with the chunks of open buffers in the place of those of their files."""
     overlay, store, vector = scope.overlay, scope.indexer.store, plan.vectors.get(scope.vectors.space)
-    passes = _passing(scope, plan)
+    passes = _buffer_filter(scope, plan)
     found = {chunk for chunk, _ in (*seen.nearest, *seen.matching, *seen.adjacent)}
     found.update(*(held.chunks for held in seen.holders.values()))
     hidden = {chunk for chunk, it in store.catalog.outlines(list(found)).items() if it.path in overlay.files}

@@ -8,28 +8,10 @@ import threading
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from lucastrad.storage.catalog_reader import SCHEMA_VERSION, CatalogReader, other_version
+from lucastrad.storage.catalog_reader import SCHEMA, SCHEMA_VERSION, CatalogReader, other_version
 from lucastrad.storage.records import NO_CHUNKS, ChunkSpan, Commit, Counts, IndexedFile
 from lucastrad.storage.sqlite import StoreCorrupt, connect, transaction, translated_errors
 from lucastrad.types import Stat, VectorSpace
-
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS meta(key TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS spaces(
-    role TEXT PRIMARY KEY, provider TEXT NOT NULL, model TEXT NOT NULL, dimensions INTEGER NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS files(
-    id INTEGER PRIMARY KEY, path TEXT NOT NULL UNIQUE, state TEXT NOT NULL, reason TEXT NOT NULL,
-    language TEXT NOT NULL, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, ctime_ns INTEGER NOT NULL,
-    inode INTEGER NOT NULL, hash BLOB NOT NULL, first_chunk INTEGER NOT NULL, last_chunk INTEGER NOT NULL,
-    seq INTEGER NOT NULL);
-CREATE INDEX IF NOT EXISTS files_by_chunk ON files(first_chunk);
-CREATE INDEX IF NOT EXISTS files_by_seq ON files(seq);
-CREATE TABLE IF NOT EXISTS chunks(
-    id INTEGER PRIMARY KEY, file INTEGER NOT NULL, start_line INTEGER NOT NULL, end_line INTEGER NOT NULL,
-    symbol TEXT NOT NULL, kind TEXT NOT NULL, key BLOB NOT NULL, embedded_seq INTEGER);
-CREATE TABLE IF NOT EXISTS texts(chunk INTEGER PRIMARY KEY, text TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS deletions(seq INTEGER NOT NULL, first_chunk INTEGER NOT NULL, last_chunk INTEGER NOT NULL);
-"""
 
 
 class Catalog(CatalogReader):
@@ -60,12 +42,18 @@ class Catalog(CatalogReader):
         return counted[1]
 
     def _prepare(self) -> None:
-        self._writer.executescript(_SCHEMA)
+        if self._writer.execute("SELECT 1 FROM sqlite_master WHERE name = 'meta'").fetchone():
+            self._check_version()  # before the tables of this version are added to those of another
+        self._writer.executescript(SCHEMA)
         with transaction(self._writer):
             for key, value in (("version", SCHEMA_VERSION), ("seq", 0), ("next_chunk", 1), ("rules", 0)):
                 self._writer.execute("INSERT OR IGNORE INTO meta VALUES (?, ?)", (key, value))
-        if self._meta("version") != SCHEMA_VERSION:
-            raise StoreCorrupt(other_version(self._meta("version")))
+        self._check_version()
+
+    def _check_version(self) -> None:
+        noted = self._writer.execute("SELECT value FROM meta WHERE key = 'version'").fetchone()
+        if noted is not None and noted[0] != SCHEMA_VERSION:
+            raise StoreCorrupt(other_version(noted[0]))
 
     def commit(self, files: Sequence[IndexedFile], gone: Iterable[str] = ()) -> Commit:
         """Replace what is known of `files` and forget `gone`, durably and as a whole.
@@ -146,11 +134,11 @@ class Catalog(CatalogReader):
     def _insert(self, file: IndexedFile, span: ChunkSpan, seq: int) -> None:
         stat = file.stat
         cursor = self._writer.execute(
-            "INSERT INTO files(path, state, reason, language, size, mtime_ns, ctime_ns, inode, hash,"
-            " first_chunk, last_chunk, seq) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",
+            "INSERT INTO files(path, name, state, reason, language, size, mtime_ns, ctime_ns, inode, hash,"
+            " first_chunk, last_chunk, seq) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)",
             (
-                file.path, file.state.value, file.reason, file.language, stat.size_bytes, stat.mtime_ns,
-                stat.ctime_ns, stat.inode, file.hash, span.first, span.last, seq,
+                file.path, file.path.rpartition("/")[2], file.state.value, file.reason, file.language,
+                stat.size_bytes, stat.mtime_ns, stat.ctime_ns, stat.inode, file.hash, span.first, span.last, seq,
             ),
         )  # fmt: skip
         owner = cursor.lastrowid

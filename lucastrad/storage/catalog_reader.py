@@ -10,8 +10,27 @@ from lucastrad.storage.records import ChunkSpan, Counts, KnownFile, PendingChunk
 from lucastrad.storage.sqlite import StoreClosed, connect, damage, translated_values
 from lucastrad.types import FileReport, FileState, Outline, Stat, StoredChunk, VectorSpace
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 """Raise it with every change to the tables, or to how files are cut: a catalog of another version is built anew."""
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS meta(key TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS spaces(
+    role TEXT PRIMARY KEY, provider TEXT NOT NULL, model TEXT NOT NULL, dimensions INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS files(
+    id INTEGER PRIMARY KEY, path TEXT NOT NULL UNIQUE, name TEXT NOT NULL, state TEXT NOT NULL, reason TEXT NOT NULL,
+    language TEXT NOT NULL, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, ctime_ns INTEGER NOT NULL,
+    inode INTEGER NOT NULL, hash BLOB NOT NULL, first_chunk INTEGER NOT NULL, last_chunk INTEGER NOT NULL,
+    seq INTEGER NOT NULL);
+CREATE INDEX IF NOT EXISTS files_by_chunk ON files(first_chunk);
+CREATE INDEX IF NOT EXISTS files_by_name ON files(name);
+CREATE INDEX IF NOT EXISTS files_by_seq ON files(seq);
+CREATE TABLE IF NOT EXISTS chunks(
+    id INTEGER PRIMARY KEY, file INTEGER NOT NULL, start_line INTEGER NOT NULL, end_line INTEGER NOT NULL,
+    symbol TEXT NOT NULL, kind TEXT NOT NULL, key BLOB NOT NULL, embedded_seq INTEGER);
+CREATE TABLE IF NOT EXISTS texts(chunk INTEGER PRIMARY KEY, text TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS deletions(seq INTEGER NOT NULL, first_chunk INTEGER NOT NULL, last_chunk INTEGER NOT NULL);
+"""
+
 _IDLE_READERS = 4
 _OUTLINES = 16_384
 """Remembered for searches: about 5 MB."""
@@ -131,11 +150,8 @@ class CatalogReader:
     def files_named(self, name: str) -> list[str]:
         """The paths of indexed files whose own name is `name`."""
         with self._reader() as reader:
-            rows = reader.execute(
-                "SELECT path FROM files WHERE first_chunk > 0 AND (path = ? OR path LIKE ? ESCAPE '\\')",
-                (name, f"%/{_like(name)}"),
-            )
-            return [path for (path,) in rows if path.rpartition("/")[2] == name]
+            rows = reader.execute("SELECT CAST(path AS TEXT) FROM files WHERE name = ? AND first_chunk > 0", (name,))
+            return [path for (path,) in rows]
 
     def hashes(self, paths: Sequence[str]) -> dict[str, bytes]:
         """Content hashes of indexed files."""

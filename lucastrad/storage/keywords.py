@@ -29,6 +29,8 @@ _log = logging.getLogger(__name__)
 _FORMAT = 2
 _HEAP_BYTES = 20_000_000
 """tantivy's minimum is 15 MB for its one writer thread; more only delays the flush."""
+_PARTS = frozenset({"idx", "pos", "term", "store", "fast", "fieldnorm"})
+"""How the files of a segment end."""
 _FOOTER_MAGIC = 1337
 """Every tantivy file ends in: JSON footer with a CRC-32, u32 footer length, u32 magic (tantivy directory/footer.rs)."""
 
@@ -343,7 +345,7 @@ def _verify(folder: Path) -> None:
         current = f"{stem}.{deletes['opstamp']}.del" if deletes else ""
         # A delete file that meta.json does not name yet was being written when the daemon was killed.
         files = [n for n in names if n.startswith(stem) and (n == current or not n.endswith(".del"))]
-        if len({name.partition(".")[2] for name in files} & {"idx", "term", "store", "fast", "fieldnorm"}) < 5:
+        if len({name.partition(".")[2] for name in files} & _PARTS) < len(_PARTS):
             raise ValueError(f"segment {stem} has lost files")
         for name in files:
             _verify_file(folder / name)

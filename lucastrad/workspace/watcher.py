@@ -177,9 +177,9 @@ class Watcher:
                 self._root,
                 os.strerror(error.errno) if error.errno else error,
             )
+        self._pending.rescan(routine=self._mode == "polling")  # else some of what happened may have gone unheard
         self._mode = "polling"
         started()
-        self._pending.rescan()  # what happened since events were last heard may be missed
         with trio.move_on_after(RETRY_EVENTS_SECONDS):
             while True:
                 shortest, longest = POLL_SECONDS

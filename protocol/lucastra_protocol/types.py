@@ -112,7 +112,7 @@ class Hit(Wire, frozen=True):
 class SearchResult(Wire, frozen=True):
     hits: list[Hit] = []
     freshness: Freshness = "fresh"
-    """`fresh`: every known change is indexed; `stale`: changes wait to be indexed; `pending`: some
+    """`fresh`: every known change is indexed; `stale`: changes wait to be, or may have been missed; `pending`: some
     passages have no embedding yet, so they are found by keyword only."""
     elapsed_ms: float = 0.0
     notices: list[str] = []

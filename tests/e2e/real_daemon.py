@@ -39,7 +39,7 @@ class RealDaemon:
 
     async def start(self, *options: str, at_once: bool = False) -> None:
         """Start the daemon, and return when it listens; with `at_once`, as soon as its process exists."""
-        with self._said.open("wb") as said:
+        with self._said.open("ab") as said:
             self._process = subprocess.Popen(self._command(*options), env=self.environment, cwd="/", stderr=said)
         if not at_once:
             await until(self._listens)
@@ -99,7 +99,9 @@ class RealDaemon:
         ]
 
     def end(self) -> None:
-        """Whatever happened, leave no process behind."""
+        """Whatever happened, leave no process behind, and show what the daemons said in their terminal."""
+        if self._said.exists() and (said := self._said.read_text()):
+            print(said, file=sys.stderr)
         if self._process is not None and self._process.poll() is None:
             for pid in self.kill():
                 with suppress(ProcessLookupError):

@@ -58,6 +58,7 @@ def test_a_mutated_catalog_is_readable_or_known_as_damaged(original: Path, tmp_p
             lambda: catalog.outlines(list(range(1, 361))),
             lambda: catalog.pending(0, 1000),
             lambda: catalog.chunk_at("module7.py", 2),
+            lambda: catalog.files_named("module7.py"),
             lambda: catalog.file_reports(skipped_only=False, offset=0, limit=1000),
             lambda: catalog.embedded_after(0),
             lambda: catalog.deletions_after(0),

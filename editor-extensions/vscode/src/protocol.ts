@@ -846,8 +846,8 @@ export interface SearchResult {
   /** @default [] */
   hits?: Hit[];
   /**
-   * `fresh`: every known change is indexed; `stale`: changes wait to be indexed; `pending`: some
-   * passages have no embedding yet, so they are found by keyword only.
+   * `fresh`: every known change is indexed; `stale`: changes wait to be, or may have been missed;
+   * `pending`: some passages have no embedding yet, so they are found by keyword only.
    * @default "fresh"
    */
   freshness?: "fresh" | "pending" | "stale";

@@ -14,7 +14,12 @@ from lucastrad.search.places import Place, files_meant, places
         ("    at run (/app/x/y.js:12:34)", [Place("/app/x/y.js", 12)]),
         ("\tat org.example.Basket.total(Basket.java:42)", [Place("Basket.java", 42)]),
         ("a.ts(12,5): error TS2322", [Place("a.ts", 12)]),
-        ("C:\\src\\app\\main.py:3 and ./b/c.go", [Place("/src/app/main.py", 3), Place("./b/c.go")]),
+        ("C:\\src\\app\\main.py:3 and ./b/c.go", [Place("/src/app/main.py", 3), Place("b/c.go")]),
+        ('File "C:\\my project\\a.py", line 12', [Place("/my project/a.py", 12)]),
+        ("../../src/a.py:5", [Place("src/a.py", 5)]),
+        ("conf/app.unknown:12", [Place("conf/app.unknown", 12)]),
+        ("time.sleep(5), np.zeros(3), 127.0.0.1:8080, foo.bar:0", []),
+        ("see https://nodejs.org/api/index.html", []),
         ("what does mypy/checker.py do?", [Place("mypy/checker.py")]),
         ("checker.py", [Place("checker.py")]),
         ("where is pyproject.toml read", []),
@@ -37,11 +42,17 @@ def test_of_many_places_the_first_and_the_last_are_taken() -> None:
     [
         ("/usr/lib/trio/_core/_run.py", ["_run.py", "trio/_core/_run.py", "other/_run.py"], ["trio/_core/_run.py"]),
         ("_core/_run.py", ["trio/_core/_run.py", "other/_run.py"], ["trio/_core/_run.py"]),
-        ("./src/a.py", ["src/a.py", "deep/src/a.py"], ["src/a.py"]),
+        ("utils/index.js", ["index.js", "packages/foo/utils/index.js"], ["packages/foo/utils/index.js"]),
+        ("src/a.py", ["src/a.py", "deep/src/a.py"], ["src/a.py"]),
         ("src/a.py", ["lib/a.py"], []),
+        ("repository/src/a.py", ["src/a.py", "a.py"], ["src/a.py"]),
+        ("/home/ada/proj/setup.py", ["setup.py", "proj/setup.py"], ["setup.py"]),
+        ("/home/ada/proj/gone.py", ["sub/gone.py"], []),
+        ("/app/main.py", ["main.py"], ["main.py"]),
+        ("/usr/lib/python3/site-packages/foo/main.py", ["main.py"], []),
         ("a.py", ["b/a.py", "c/a.py"], ["b/a.py", "c/a.py"]),
         ("__init__.py", ["a/__init__.py", "b/__init__.py", "c/__init__.py", "d/__init__.py"], []),
     ],
 )
 def test_a_place_means_the_files_that_end_as_it_does(place: str, paths: list[str], expected: list[str]) -> None:
-    assert files_meant(Place(place), paths) == expected
+    assert files_meant(Place(place), paths, "/home/ada/proj") == expected

@@ -13,6 +13,7 @@ from lucastrad.search.ranking import (
     Weights,
     best,
     candidates_of,
+    neighbours,
     pair_rarities,
     phrases,
     rank,
@@ -83,20 +84,29 @@ def test_the_passage_that_says_it_word_by_word_comes_before_nearer_ones() -> Non
 
 
 def test_neighbours_count_by_how_rare_they_are_and_values_that_are_nowhere_not_at_all() -> None:
-    query = parse("cache of 'zzyzx' overflowed its quota")
-    passages = {"cach": 1_000, "overflow": 2, "quota": 1}
-    pairs = pair_rarities(query, HYBRID, passages | {"zzyzx": 0}, 2_000)
-    assert pairs.keys() == {("overflow", "quota")}
-    often = pair_rarities(parse("cache quota overflowed"), HYBRID, passages, 2_000)
-    assert often["cach", "quota"] < pairs["overflow", "quota"] <= 1.0
-    assert pair_rarities(parse("cache quota"), HYBRID, dict.fromkeys(("cach", "quota"), 2_000), 2_000) == {}
+    pairs = neighbours(parse("cache of 'zzyzx' overflowed its quota"), HYBRID)
+    assert set(pairs) == {("cach", "zzyzx"), ("zzyzx", "overflow"), ("overflow", "quota")}
+    held = {"cach": 1_000, "overflow": 2, "quota": 1, "zzyzx": 0}
+    rare = pair_rarities(pairs, held, 2_000)
+    assert rare.keys() == {("overflow", "quota")}
+    often = pair_rarities([("cach", "quota")], held, 2_000)
+    assert often["cach", "quota"] < rare["overflow", "quota"] <= 1.0
+    assert pair_rarities([("cach", "quota")], {"cach": 2_000, "quota": 2_000}, 2_000) == {}
 
 
 @pytest.mark.parametrize(("query", "mode"), [("max_retries", HYBRID), ("cache quota overflowed", VECTOR)])
 def test_neighbours_are_looked_up_for_more_than_a_name_unless_words_do_not_count(query: str, mode: SearchMode) -> None:
-    everywhere = dict.fromkeys(("max_retries", "max", "retri", "cach", "quota", "overflow"), 1)
-    assert pair_rarities(parse(query), mode, everywhere, 2_000) == {}
-    assert pair_rarities(parse("cache quota overflowed"), KEYWORD, everywhere, 2_000)
+    assert neighbours(parse(query), mode) == ()
+    assert neighbours(parse("cache quota overflowed"), KEYWORD)
+
+
+def test_the_neighbours_of_a_long_query_are_those_of_both_its_ends() -> None:
+    words = [f"q{one}{other}" for one in "bcdfghjk" for other in "lmnpqrtvwxz"]
+    pairs = neighbours(parse(" ".join(words)), HYBRID)
+    assert pairs[0] == (words[0], words[1])
+    assert pairs[-1] == (words[-2], words[-1])
+    middle = len(words) // 2
+    assert (words[middle], words[middle + 1]) not in pairs
 
 
 def test_more_of_the_query_word_by_word_counts_more_and_a_single_pair_little() -> None:

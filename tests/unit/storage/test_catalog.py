@@ -4,6 +4,7 @@ import sqlite3
 import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -156,6 +157,29 @@ def test_a_catalog_of_another_version_is_not_read(tmp_path: Path) -> None:
     connection.close()
     with pytest.raises(StoreCorrupt, match="version 999"):
         Catalog(path)
+
+
+def test_a_catalog_with_other_tables_is_not_touched(tmp_path: Path) -> None:
+    path = tmp_path / "catalog.sqlite3"
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.executescript(
+            "CREATE TABLE meta(key TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;"
+            "INSERT INTO meta VALUES ('version', 2);"
+            "CREATE TABLE files(id INTEGER PRIMARY KEY, path TEXT NOT NULL UNIQUE);"
+        )
+    with pytest.raises(StoreCorrupt, match="version 2"):
+        Catalog(path)
+    with closing(sqlite3.connect(path)) as connection:
+        tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    assert tables == {"meta", "files"}
+
+
+def test_files_are_found_by_their_own_name(catalog: Catalog) -> None:
+    skipped = IndexedFile("c/a.py", FileState.SKIPPED, "large", "", Stat(1, 2, 3, 4), b"")
+    catalog.commit([a_file(path, "x") for path in ("a.py", "b/a.py", "b/aa.py", "b/a_py", "d/a.py")] + [skipped])
+    catalog.commit([], ["d/a.py"])
+    assert sorted(catalog.files_named("a.py")) == ["a.py", "b/a.py"]
+    assert catalog.files_named("a%") == catalog.files_named("nowhere.py") == []
 
 
 def test_outlines_of_a_new_version_replace_those_of_the_old_one(catalog: Catalog) -> None:

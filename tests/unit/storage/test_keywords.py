@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from lucastrad.storage.keywords import Field, KeywordChunk, KeywordIndex
+from lucastrad.storage.keywords import Field, KeywordChunk, KeywordIndex, verified_seq
 from lucastrad.storage.records import ChunkSpan
 
 BOOSTS = {Field.BODY: 1.0, Field.SYMBOL: 2.0, Field.PATH: 1.0}
@@ -120,6 +120,23 @@ def test_an_empty_query_and_an_unknown_word_find_nothing(index: KeywordIndex) ->
     index.commit(1)
     assert found(index) == []
     assert found(index, "zebra") == []
+
+
+def test_a_segment_that_has_lost_a_file_is_noticed(tmp_path: Path) -> None:
+    folder = tmp_path / "keywords"
+    index = KeywordIndex(folder)
+    index.add([chunk(1, "load config", symbol="sym", path="a")])
+    index.commit(5)
+    index.close()
+    names = [path.name for path in folder.iterdir() if path.suffix in {".idx", ".pos", ".term", ".store", ".fast"}]
+    assert len(names) == 5
+    for name in names:
+        content = (folder / name).read_bytes()
+        (folder / name).unlink()
+        with pytest.raises(ValueError, match="has lost files"):
+            verified_seq(folder)
+        (folder / name).write_bytes(content)
+    assert verified_seq(folder) == 5
 
 
 def test_every_mutated_file_is_noticed_and_the_index_starts_anew(tmp_path: Path) -> None:

@@ -365,7 +365,7 @@
 
 ---@class lucastra.SearchResult
 ---@field hits? lucastra.Hit[] Default: `[]`.
----@field freshness? "fresh"|"pending"|"stale" `fresh`: every known change is indexed; `stale`: changes wait to be indexed; `pending`: some passages have no embedding yet, so they are found by keyword only. Default: `"fresh"`.
+---@field freshness? "fresh"|"pending"|"stale" `fresh`: every known change is indexed; `stale`: changes wait to be, or may have been missed; `pending`: some passages have no embedding yet, so they are found by keyword only. Default: `"fresh"`.
 ---@field elapsedMs? number Default: `0.0`.
 ---@field notices? string[] Default: `[]`.
 
