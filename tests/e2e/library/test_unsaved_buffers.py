@@ -77,6 +77,16 @@ async def finds(client: Client, query: str, *expected: tuple[str, bool]) -> None
     await until(does)
 
 
+async def nearest_is(client: Client, query: str, expected: tuple[str, bool, int]) -> None:
+    """Wait until the nearest passage is this: (path, whether it is unsaved, first line). Vectors come after words."""
+
+    async def is_so() -> bool:
+        best = (await client.search(query, mode="vector")).hits[0]
+        return (best.path, best.unsaved, best.range.start.line) == expected
+
+    await until(is_so)
+
+
 async def test_unsaved_text_is_found_by_others_and_gone_when_the_editor_closes_or_dies(daemon: RealDaemon) -> None:
     source = "def yellow_lamp():\n    return 1\n\n\ndef purple_chair():\n    return 2\n"
     root = write(daemon.folder / "project", {"room.py": source, "other.py": "def green_door(): pass\n"})
@@ -88,8 +98,7 @@ async def test_unsaved_text_is_found_by_others_and_gone_when_the_editor_closes_o
             await finds(client, "zebra_crossing", ("room.py", True))
             await finds(client, "yellow_lamp")
             await finds(client, "green_door", ("other.py", False))
-            (best, *_) = (await client.search("where is the zebra crossing", mode="vector")).hits
-            assert (best.path, best.unsaved, best.range.start.line) == ("room.py", True, 0)
+            await nearest_is(client, "where is the zebra crossing", ("room.py", True, 0))
             await editor.close()
             await finds(client, "zebra_crossing")
             await finds(client, "yellow_lamp", ("room.py", False))
