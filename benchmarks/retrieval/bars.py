@@ -41,7 +41,7 @@ BARE, TYPED, TRACEBACK = "message", "with the exception's name", "traceback"
 LOOKED_UP = {
     (RARE_WORDS, IDENTIFIER): (0.9, 0.98),
     (RARE_WORDS, WORD): (0.6, 0.8),
-    (MESSAGES, BARE): (0.72, 0.85),
+    (MESSAGES, BARE): (0.75, 0.88),
     (MESSAGES, TYPED): (0.8, 0.9),
     (MESSAGES, TRACEBACK): (0.95, 0.98),
 }

@@ -1,6 +1,6 @@
 """One workspace: its store, the tasks that keep it in step with the files, and what can be told of both.
 
-Files go into the catalog (`tree.py`); embedding follows on its own (`backfill.py`), so that keyword search answers
+Files go into the catalog (`tree_sync.py`); embedding follows on its own (`backfill.py`), so that keyword search answers
 while vectors are still missing; the vector index is kept in shape when there is nothing more urgent (`compaction.py`).
 """
 
@@ -15,7 +15,7 @@ from lucastrad.indexing.backfill import Backfill
 from lucastrad.indexing.compaction import Compaction
 from lucastrad.indexing.signals import Broadcast
 from lucastrad.indexing.store import WorkspaceStore
-from lucastrad.indexing.tree import OpenWatcher, TreeSync
+from lucastrad.indexing.tree_sync import OpenWatcher, TreeSync
 from lucastrad.indexing.troubles import Trouble, Troubles
 from lucastrad.storage.records import Counts
 from lucastrad.storage.sqlite import StoreClosed, StoreCorrupt, StoreUnavailable

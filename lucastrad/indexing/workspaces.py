@@ -19,7 +19,7 @@ from lucastra_protocol.errors import ErrorCode, LucAstraError
 from lucastrad.embeddings.spaces import EmbeddingSpaces
 from lucastrad.indexing.indexer import WorkspaceIndexer
 from lucastrad.indexing.signals import Broadcast
-from lucastrad.indexing.tree import OpenWatcher
+from lucastrad.indexing.tree_sync import OpenWatcher
 from lucastrad.storage.fs import ensure_private_folder, publish, sync_folder
 from lucastrad.storage.sqlite import StoreCorrupt, StoreUnavailable, set_aside
 from lucastrad.storage.vectors.policy import Policy

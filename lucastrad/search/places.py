@@ -1,7 +1,7 @@
 """Places in a query: files, and lines of them, that a traceback, a compiler's message or the user names."""
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from lucastrad.indexing.chunking import TEXT, language_of
@@ -55,11 +55,14 @@ def places(text: str) -> tuple[Place, ...]:
     return tuple(named if len(named) <= 2 * _ENDS else named[:_ENDS] + named[-_ENDS:])
 
 
-def files_meant(place: Place, paths: Collection[str], root: str) -> list[str]:
+def files_meant(place: Place, paths: Collection[str], root: str, roots: Iterable[str] = ()) -> list[str]:
     """Those of `paths`, which have the file's name, that `place` means in the workspace at `root`: that very path, or
-    those that end as it does, or else the longest with which it ends; none where too many fit."""
+    those that end as it does, or else the longest with which it ends; none where too many fit, or where it lies below
+    another of `roots`, those of all workspaces."""
     if place.path.startswith(f"{root}/"):
         return [path for path in paths if f"{root}/{path}" == place.path]
+    if any(place.path.startswith(f"{other}/") for other in roots):
+        return []
     if place.path in paths:
         return [place.path]
     written = f"/{place.path.lstrip('/')}"

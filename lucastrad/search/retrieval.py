@@ -66,6 +66,8 @@ class Plan:
     vectors: Mapping[VectorSpace, NDArray[np.float32]] = field(default_factory=dict)
     """The query in each space that some workspace is served from: while one model takes the place of another, they
     differ."""
+    roots: tuple[str, ...] = ()
+    """Of all workspaces."""
     kind: QueryKind = QueryKind.QUESTION
     left_out: tuple[WorkspaceIndexer, int] | None = None
     """A passage that is not to be found: the one that others are related to."""
@@ -105,7 +107,7 @@ def candidates(scope: Scope, plan: Plan) -> list[Candidate]:
         seen = _overlaid(scope, plan, pairs, seen)
     rarity = rarities(parsed, seen.holders, len(keywords))
     phrase = phrases(seen.adjacent[:PHRASES], pairs)
-    place = {} if query.mode is SearchMode.VECTOR else _pointed_at(scope, plan, within)
+    place = {} if query.mode is SearchMode.VECTOR else _pointed_at(scope, plan)
     if vector is not None:
         wanted = rarity.keys() | phrase.keys() | place.keys()
         seen.nearest = _with_cosines_of(wanted, seen.nearest, scope.vectors, vector)
@@ -136,54 +138,36 @@ def _holders(keywords: KeywordIndex, terms: Sequence[str], within: list[ChunkSpa
     }
 
 
-def _pointed_at(scope: Scope, plan: Plan, within: list[ChunkSpan] | None) -> dict[int, float]:
+def _pointed_at(scope: Scope, plan: Plan) -> dict[int, float]:
     """The passages at the places that the query names."""
     catalog, files = scope.indexer.store.catalog, scope.overlay.files
-    below, passes = _below(scope), _buffer_filter(scope, plan)
+    passes, root = _path_filter(scope, plan), str(scope.indexer.root)
     found: dict[int, float] = {}
     for place in plan.parsed.places:
-        named = {path for path in files if path.rpartition("/")[2] == place.name}.union(catalog.files_named(place.name))
-        within_reach = [
-            path
-            for path in sorted(named)
-            if path.startswith(below) and (plan.paths is None or plan.paths.match_file(path))
-        ]
-        for path in files_meant(place, within_reach, str(scope.indexer.root)):
-            live = files.get(path)
-            chunk = live.chunk_at(place.line or 1) if live else catalog.chunk_at(path, place.line or 1)
-            if chunk is None or not (passes(live) if live else _is_among(chunk.id, within)):
-                continue
-            found[chunk.id] = max(1.0 if place.line else FILE_ONLY, found.get(chunk.id, 0.0))
+        typed = {path for path in files if path.rpartition("/")[2] == place.name}
+        named = sorted(filter(passes, typed.union(catalog.files_named(place.name))))
+        for path in files_meant(place, named, root, plan.roots):
+            live, line = files.get(path), place.line or 1
+            chunk = live.chunk_at(line) if live else catalog.chunk_at(path, line)
+            if chunk is not None and (not plan.languages or chunk.language in plan.languages):
+                found[chunk.id] = max(1.0 if place.line else FILE_ONLY, found.get(chunk.id, 0.0))
     return found
 
 
-def _is_among(chunk: int, within: list[ChunkSpan] | None) -> bool:
-    return within is None or bool(covered(np.array([chunk], np.int64), within)[0])
-
-
-def _below(scope: Scope) -> str:
-    """How the paths of a scope begin."""
-    return f"{scope.folder}/" if scope.folder else ""
-
-
-def _buffer_filter(scope: Scope, plan: Plan) -> Callable[[LiveFile], bool]:
-    """Whether a buffer may be found."""
-    below = _below(scope)
-
-    def passes(live: LiveFile) -> bool:
-        return (
-            live.path.startswith(below)
-            and (not plan.languages or live.language in plan.languages)
-            and (plan.paths is None or plan.paths.match_file(live.path))
-        )
-
-    return passes
+def _path_filter(scope: Scope, plan: Plan) -> Callable[[str], bool]:
+    """Whether a file may be found by its path."""
+    below = f"{scope.folder}/" if scope.folder else ""
+    return lambda path: path.startswith(below) and (plan.paths is None or plan.paths.match_file(path))
 
 
 def _overlaid(scope: Scope, plan: Plan, pairs: Mapping[Pair, float], seen: _Seen) -> _Seen:
     """What the indexes found, best first, with the chunks of open buffers in the place of those of their files."""
     overlay, store, vector = scope.overlay, scope.indexer.store, plan.vectors.get(scope.vectors.space)
-    passes = _buffer_filter(scope, plan)
+    may_be_found = _path_filter(scope, plan)
+
+    def passes(live: LiveFile) -> bool:
+        return may_be_found(live.path) and (not plan.languages or live.language in plan.languages)
+
     found = {chunk for chunk, _ in (*seen.nearest, *seen.matching, *seen.adjacent)}
     found.update(*(held.chunks for held in seen.holders.values()))
     hidden = {chunk for chunk, it in store.catalog.outlines(list(found)).items() if it.path in overlay.files}

@@ -151,6 +151,7 @@ class SearchService:
     ) -> SearchOutcome:
         """`overlays` are those that were taken before, by workspace."""
         taken = overlays or {}
+        plan = replace(plan, roots=tuple(str(indexer.root) for indexer in self._workspaces.all()))
         covered_folders = self._covered_by(await self._resolved(plan.query.folders))
         notices: list[str] = []
         scopes: list[Scope] = []

@@ -11,6 +11,7 @@ from typing import Any
 
 import trio
 from fakes import FakeChecks, FakeEvaluations
+from in_process import ThreadPool, open_unwatched
 from lucastra_protocol.paths import Paths
 from scripted_provider import ScriptedProvider, ScriptedProviders
 
@@ -29,10 +30,7 @@ from lucastrad.search.buffers import BufferCutter, LiveBuffers
 from lucastrad.search.service import SearchService
 from lucastrad.search.symbols import SymbolService
 from lucastrad.server.services import Services
-from lucastrad.workers import Job
-from lucastrad.workspace.events import Events, ListFolders
 from lucastrad.workspace.scanner import ScanRules
-from lucastrad.workspace.watcher import Watcher
 
 FILES = {
     "README.md": "# Sample\n\nA web server that keeps its answers in a cache.\n",
@@ -63,41 +61,11 @@ FILES = {
 """The workspace: what its searches find must not hang on close scores."""
 
 
-class ThreadPool:
-    """Runs jobs without processes."""
-
-    size = 2
-
-    async def run(self, job: Job, request: bytes, *, timeout_seconds: float) -> bytes:
-        return await trio.to_thread.run_sync(job, request)
-
-    async def run_short(self, job: Job, request: bytes, *, wait_seconds: float, timeout_seconds: float) -> bytes:
-        return await self.run(job, request, timeout_seconds=timeout_seconds)
-
-
 def write_workspace(root: Path) -> None:
     """Make the folder that the transcripts call `${workspace}`."""
     for name, text in FILES.items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text(text, encoding="utf-8")
-
-
-class _NoEvents:
-    """Nothing changes while a transcript is played; polling would find some answers stale while it looks."""
-
-    async def start(self) -> None:
-        await trio.lowlevel.checkpoint()
-
-    async def receive(self) -> Events:
-        await trio.sleep_forever()
-        raise AssertionError
-
-    def close(self) -> None:
-        """Nothing is held."""
-
-
-def _open_watcher(root: str, list_folders: ListFolders) -> Watcher:
-    return Watcher(root, list_folders, open_source=lambda *_: _NoEvents())
 
 
 def _model(says: Sequence[str | None]) -> ScriptedProvider:
@@ -126,7 +94,7 @@ async def real_services(home: Path, *, model_says: Sequence[str | None] | None) 
         builders=pool,
         embeddings=spaces,
         rules_for=lambda _: ScanRules(),
-        open_watcher=_open_watcher,
+        open_watcher=open_unwatched,
     )
     buffers = LiveBuffers(BufferCutter(workspaces, spaces, pool=pool, rules_for=lambda _: ScanRules()))
     search = SearchService(workspaces, spaces, buffers=buffers)

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import trio
 from embedding_provider import EmbeddingProvider, OneProvider
+from in_process import ThreadPool
 
 from lucastrad.config.schema import Config, EmbeddingsConfig, VectorSearchConfig
 from lucastrad.embeddings.cache import EmbeddingCache
@@ -21,22 +22,12 @@ from lucastrad.embeddings.spaces import EmbeddingSpaces
 from lucastrad.embeddings.static import SPACE
 from lucastrad.llm.errors import AuthenticationFailed, Unreachable
 from lucastrad.types import VectorSpace
-from lucastrad.workers import Job
 
 pytestmark = pytest.mark.trio
 
 LETTERS = VectorSpace("openai", "letters", 26)
 CONFIGURED = EmbeddingsConfig(provider="openai")
 DOWN = Unreachable("nothing listens there", provider="llm")
-
-
-class ThreadPool:
-    """Runs jobs without processes."""
-
-    size = 1
-
-    async def run(self, job: Job, request: bytes, *, timeout_seconds: float) -> bytes:
-        return await trio.to_thread.run_sync(job, request)
 
 
 @dataclass

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import trio
+from in_process import ThreadPool
 from lucastra_protocol.errors import ErrorCode, LucAstraError
 from numpy.typing import NDArray
 
@@ -35,15 +36,13 @@ DEEDS = {
 }
 
 
-class ThreadPool:
-    """Runs jobs without processes; a job for a file called `killer.py` fails."""
-
-    size = 2
+class Workers(ThreadPool):
+    """A job for a file called `killer.py` fails."""
 
     async def run(self, job: Job, request: bytes, *, timeout_seconds: float) -> bytes:
         if job.__name__ == "strip_job" and b"killer.py" in request:
             raise RuntimeError("the worker died")
-        return await trio.to_thread.run_sync(job, request)
+        return await super().run(job, request, timeout_seconds=timeout_seconds)
 
 
 class WordEmbedder:
@@ -73,7 +72,7 @@ async def daemon(home: Path, **options: Any) -> AsyncIterator[tuple[WorkspaceSer
     embeddings = EmbeddingSpaces(
         WordEmbedder(), lambda space: EmbeddingCache(home / "embeddings", space, max_bytes=1 << 24)
     )
-    pool: Any = ThreadPool()
+    pool: Any = Workers()
     workspaces = WorkspaceService(
         home, pool=pool, builders=pool, embeddings=embeddings, rules_for=lambda _: ScanRules()
     )

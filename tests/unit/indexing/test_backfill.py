@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import trio
 from embedding_provider import EmbeddingProvider, OneProvider
+from in_process import ThreadPool
 
 from lucastrad.embeddings.cache import EmbeddingCache
 from lucastrad.embeddings.provider import ProviderEmbedder, Source
@@ -17,7 +18,6 @@ from lucastrad.llm.errors import RequestRejected, ServerFailed
 from lucastrad.llm.protocol import EmbeddingRequest
 from lucastrad.search.service import SearchService
 from lucastrad.types import Freshness, SearchMode, SearchQuery, VectorSpace, WorkspaceReport, WorkspaceState
-from lucastrad.workers import Job
 from lucastrad.workspace.scanner import ScanRules
 
 pytestmark = pytest.mark.trio
@@ -26,15 +26,6 @@ SPACE = VectorSpace("openai", "letters", 26)
 OTHER = VectorSpace("openai", "letters", 13)
 BUSY = ServerFailed("it is overloaded", provider="llm")
 REFUSED = RequestRejected("input is not valid", provider="llm")
-
-
-class ThreadPool:
-    """Runs jobs without processes."""
-
-    size = 2
-
-    async def run(self, job: Job, request: bytes, *, timeout_seconds: float) -> bytes:
-        return await trio.to_thread.run_sync(job, request)
 
 
 class Daemon:

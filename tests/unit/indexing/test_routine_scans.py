@@ -2,35 +2,28 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 import trio
-from lucastra_protocol.paths import Paths
-from scripted_provider import ScriptedProviders
+from in_process import ThreadPool, open_unwatched
 
-from lucastrad.config.service import Configuration
-from lucastrad.embeddings.known import KnownSpaces
-from lucastrad.embeddings.service import Embedders
-from lucastrad.embeddings.spaces import EmbeddingSpaces, open_cache
+from lucastrad.embeddings.cache import EmbeddingCache
+from lucastrad.embeddings.local import LocalEmbedder
+from lucastrad.embeddings.spaces import EmbeddingSpaces
 from lucastrad.indexing.indexer import WorkspaceIndexer
 from lucastrad.indexing.worker import scan_job
 from lucastrad.storage.vectors.policy import Policy
 from lucastrad.types import Freshness, WorkspaceState
 from lucastrad.workers import Job
-from lucastrad.workspace.events import Events, ListFolders
 from lucastrad.workspace.scanner import ScanRules
-from lucastrad.workspace.watcher import Watcher
 
 pytestmark = pytest.mark.trio
 
 
-class SlowScans:
-    """Runs jobs in threads, and holds up the scans for as long as a test looks at what is said meanwhile."""
-
-    size = 1
+class SlowScans(ThreadPool):
+    """Holds up the scans for as long as a test looks at what is said meanwhile."""
 
     def __init__(self) -> None:
         self.scanning = trio.Event()
@@ -38,7 +31,7 @@ class SlowScans:
         self._go_on.set()
 
     async def run(self, job: Job, request: bytes, *, timeout_seconds: float) -> bytes:
-        result = await trio.to_thread.run_sync(job, request)
+        result = await super().run(job, request, timeout_seconds=timeout_seconds)
         if job is scan_job:
             self.scanning.set()
             await self._go_on.wait()
@@ -51,30 +44,13 @@ class SlowScans:
         self._go_on.set()
 
 
-class NoEvents:
-    async def start(self) -> None:
-        await trio.lowlevel.checkpoint()
-
-    async def receive(self) -> Events:
-        await trio.sleep_forever()
-        raise AssertionError
-
-    def close(self) -> None:
-        """Nothing is held."""
-
-
-def unwatched(root: str, list_folders: ListFolders) -> Watcher:
-    return Watcher(root, list_folders, open_source=lambda *_: NoEvents())
-
-
 @asynccontextmanager
 async def indexed(folder: Path, pool: Any) -> AsyncIterator[WorkspaceIndexer]:
     """The indexer of `folder/project`, once it is fresh."""
     home, root = folder / "home", folder / "project"
-    paths = Paths(home=home, run=home / "run")
-    settings = Configuration.load(paths, environ={}, flags={"offline": True}).current.embeddings
-    embedders = Embedders(pool, ScriptedProviders(), KnownSpaces(home / "spaces.json"), redact=str)
-    spaces = EmbeddingSpaces(embedders.local(settings), partial(open_cache, home, settings))
+    spaces = EmbeddingSpaces(
+        LocalEmbedder(pool), lambda space: EmbeddingCache(home / "embeddings", space, max_bytes=1 << 24)
+    )
     indexer = WorkspaceIndexer(
         root,
         home / "store",
@@ -84,7 +60,7 @@ async def indexed(folder: Path, pool: Any) -> AsyncIterator[WorkspaceIndexer]:
         policy=Policy(),
         rules=ScanRules,
         nested=list,
-        open_watcher=unwatched,
+        open_watcher=open_unwatched,
     )
     try:
         async with trio.open_nursery() as nursery:

@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 import trio
+from in_process import ThreadPool
 from lucastra_protocol.errors import LucAstraError
-from test_search_spaces import LetterEmbedder, ThreadPool
+from test_search_spaces import LetterEmbedder
 
 from lucastrad.embeddings.cache import EmbeddingCache
 from lucastrad.embeddings.spaces import EmbeddingSpaces

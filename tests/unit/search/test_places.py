@@ -56,3 +56,10 @@ def test_of_many_places_the_first_and_the_last_are_taken() -> None:
 )
 def test_a_place_means_the_files_that_end_as_it_does(place: str, paths: list[str], expected: list[str]) -> None:
     assert files_meant(Place(place), paths, "/home/ada/proj") == expected
+
+
+def test_a_path_below_another_workspace_means_no_file_of_this_one() -> None:
+    roots = ("/home/ada/proj", "/home/ada/other")
+    assert files_meant(Place("/home/ada/other/src/a.py"), ["src/a.py"], roots[0], roots) == []
+    assert files_meant(Place("/home/ada/other/src/a.py"), ["src/a.py"], roots[1], roots) == ["src/a.py"]
+    assert files_meant(Place("/elsewhere/src/a.py"), ["src/a.py"], roots[0], roots) == ["src/a.py"]

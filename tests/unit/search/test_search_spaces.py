@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import trio
+from in_process import ThreadPool
 from lucastra_protocol.errors import ErrorCode, LucAstraError
 from numpy.typing import NDArray
 
@@ -18,22 +19,12 @@ from lucastrad.embeddings.spaces import EmbeddingSpaces
 from lucastrad.indexing.workspaces import WorkspaceService
 from lucastrad.search.service import SearchService
 from lucastrad.types import Freshness, Passage, SearchMode, SearchQuery, VectorSpace, WorkspaceState
-from lucastrad.workers import Job
 from lucastrad.workspace.scanner import ScanRules
 
 pytestmark = pytest.mark.trio
 
 OLD = VectorSpace("local", "letters", 26)
 NEW = VectorSpace("local", "letters", 13)
-
-
-class ThreadPool:
-    """Runs jobs without processes."""
-
-    size = 1
-
-    async def run(self, job: Job, request: bytes, *, timeout_seconds: float) -> bytes:
-        return await trio.to_thread.run_sync(job, request)
 
 
 @dataclass
