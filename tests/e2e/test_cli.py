@@ -25,6 +25,24 @@ def test_the_first_question_indexes_the_repository_and_is_answered(home: Home, p
     assert "indexing" not in again.stderr
 
 
+def test_an_error_leads_to_what_raises_it_pasted_or_piped(home: Home, project: Path) -> None:
+    (project / "shop" / "ledger.py").write_text(
+        "def book(amount):\n"
+        "    if amount < 0:\n"
+        "        raise ValueError(f'a ledger cannot book {amount} to a closed account')\n"
+    )
+    failing = [sys.executable, "-c", "import shop.ledger\nshop.ledger.book(-3)"]
+    failed = subprocess.run(failing, cwd=project, capture_output=True, text=True, check=False).stderr
+    message = failed.splitlines()[-1]
+    assert message == "ValueError: a ledger cannot book -3 to a closed account"
+    for said in (message, failed):
+        hit = home.json("search", said, cwd=project)["hits"][0]
+        assert (Path(hit["file_path"]).name, hit["start_line"]) == ("ledger.py", 1)
+    noise = "collecting …\n" * 2000
+    asked = home.client("ask", "why does this fail?", cwd=project, check=0, piped=noise + failed)
+    assert asked.stdout.startswith("[1] shop/ledger.py:1-3  book  ")
+
+
 def test_json_hits_are_the_lines_of_the_file(home: Home, project: Path) -> None:
     found = home.json("search", "total price of the basket", cwd=project)
     hit = found["hits"][0]

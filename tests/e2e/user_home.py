@@ -18,13 +18,15 @@ class Home:
     folder: Path
     environment: dict[str, str]
 
-    def client(self, *arguments: str, cwd: Path, check: int | None = None) -> "subprocess.CompletedProcess[str]":
-        """Run one command line; with `check`, that must be its exit code."""
+    def client(
+        self, *arguments: str, cwd: Path, check: int | None = None, piped: str | None = None
+    ) -> "subprocess.CompletedProcess[str]":
+        """Run one command line, with `piped` on its standard input; with `check`, that must be its exit code."""
         done = subprocess.run(
             [*CLIENT, *arguments],
             cwd=cwd,
             env=self.environment,
-            stdin=subprocess.DEVNULL,
+            **({"stdin": subprocess.DEVNULL} if piped is None else {"input": piped}),
             capture_output=True,
             text=True,
             timeout=90,
