@@ -1,14 +1,16 @@
 """Conversations: their turns, who follows them, and the answer that each waits for.
 
 Invariant: one answer at a time is written in a conversation; a second question meanwhile is refused, not queued,
-because it would be asked without the answer that its author has not seen. A turn ends in the store before the
+because it would be asked without the answer that its author has not seen. It waits for one that was stopped, though:
+who stops an answer and asks again at once has seen what there is of it. A turn ends in the store before the
 request that asked for it does, however that ends.
 """
 
 import logging
 import secrets
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
@@ -76,6 +78,23 @@ class Said:
     answer: Answer
 
 
+class _Answering:
+    """An answer that is being written."""
+
+    def __init__(self) -> None:
+        self.is_stopped = False
+        self.ended = trio.Event()
+
+    async def watch(self) -> None:
+        """Notice that it is cancelled when it is: its own task may learn of it only when a thread comes back."""
+
+        def stopped(_: object) -> trio.lowlevel.Abort:
+            self.is_stopped = True
+            return trio.lowlevel.Abort.SUCCEEDED
+
+        await trio.lowlevel.wait_task_rescheduled(stopped)
+
+
 class ConversationService:
     """Keeps conversations. `run` must run while it is used."""
 
@@ -100,7 +119,7 @@ class ConversationService:
         self._examine = False
         self._one_thread = trio.CapacityLimiter(1)
         self._saver = PartialSaver(self._save)
-        self._answering: set[str] = set()
+        self._answering: dict[str, _Answering] = {}
         self._followers: dict[str, set[OnChange]] = {}
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
@@ -142,8 +161,7 @@ class ConversationService:
 
     async def delete(self, id_: str) -> None:
         """Delete a conversation; raises ConversationBusy while an answer is being written in it."""
-        if id_ in self._answering:
-            raise ConversationBusy(id_)
+        await self._free(id_)
         await self._in_store(lambda store: store.delete(id_))
         self._tell(id_, ChangeKind.DELETED, 0)
 
@@ -190,13 +208,35 @@ class ConversationService:
         Cancelled or failed, the turn is kept as partial, with what had arrived. Raises what the assistant raises,
         ConversationNotFound, and ConversationBusy while another question is being answered.
         """
-        if id_ in self._answering:
-            raise ConversationBusy(id_)
-        self._answering.add(id_)
-        try:
+        async with self._answering_in(id_):
             return await self._send(id_, question, emit)
+
+    @asynccontextmanager
+    async def _answering_in(self, id_: str) -> AsyncIterator[None]:
+        """While an answer is written in a conversation."""
+        await self._free(id_)
+        answering = self._answering[id_] = _Answering()
+        failure: Exception | None = None
+        try:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(answering.watch)
+                try:
+                    yield
+                except Exception as error:
+                    failure = error  # raised below, in no group
+                nursery.cancel_scope.cancel()
         finally:
-            self._answering.discard(id_)
+            del self._answering[id_]
+            answering.ended.set()
+        if failure is not None:
+            raise failure
+
+    async def _free(self, id_: str) -> None:
+        """Wait for the end of an answer that was stopped; raises ConversationBusy for one that was not."""
+        while (other := self._answering.get(id_)) is not None:
+            if not other.is_stopped:
+                raise ConversationBusy(id_)
+            await other.ended.wait()
 
     async def _send(self, id_: str, question: Question, emit: Emit) -> Said:
         characters = _CHARACTERS_PER_TOKEN * self._budget_tokens()

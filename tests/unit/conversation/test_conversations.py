@@ -1,7 +1,7 @@
 """Conversations: each turn is kept however it ends, one at a time, and who follows hears of it."""
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -58,6 +58,13 @@ async def conversing(
 
 async def ignore(event: AnswerEvent) -> None:
     await trio.lowlevel.checkpoint()
+
+
+async def sending(service: ConversationService, id_: str, *, task_status: trio.TaskStatus[Callable[[], None]]) -> None:
+    """Ask, and tell what stops the answer."""
+    with trio.CancelScope() as scope:
+        task_status.started(scope.cancel)
+        await service.send(id_, Question("Where?"), ignore)
 
 
 async def test_a_turn_hears_those_before_it_whoever_answered_them() -> None:
@@ -148,6 +155,22 @@ async def test_a_cancelled_answer_is_kept_as_far_as_it_came_and_closes_its_strea
         provider.gate = None
         await service.send(conversation.id, Question("Go on"), ignore)
     assert [message.text for message in provider.requests[1].messages] == ["Where?", "It reads the", "Go on"]
+
+
+async def test_who_stops_an_answer_and_asks_again_at_once_is_not_refused() -> None:
+    provider = ScriptedProvider(["It reads", " the"], gate=trio.Event())
+    async with conversing(provider) as service:
+        conversation = await service.start()
+        async with trio.open_nursery() as nursery:
+            stop = await nursery.start(sending, service, conversation.id)
+            await provider.waiting.wait()
+            provider.gate = None
+            stop()
+            said = await service.send(conversation.id, Question("Again"), ignore)
+            assert said.turn.number == 2
+        _, turns = await service.history(conversation.id)
+    assert [turn.state for turn in turns] == [TurnState.PARTIAL, TurnState.COMPLETE]
+    assert [message.text for message in provider.requests[1].messages] == ["Where?", "It reads the", "Again"]
 
 
 async def test_a_failed_answer_is_kept_with_why() -> None:
