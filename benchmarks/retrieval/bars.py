@@ -38,12 +38,18 @@ IDENTIFIER, WORD = "identifier", "word"
 MESSAGES = "error messages"
 BARE, TYPED, TRACEBACK = "message", "with the exception's name", "traceback"
 """Categories of these."""
+LINES = "pasted lines"
+LINE, TWO_LINES, ASKED = "line", "two lines", "asked for"
+"""Categories of these."""
 LOOKED_UP = {
     (RARE_WORDS, IDENTIFIER): (0.9, 0.98),
     (RARE_WORDS, WORD): (0.6, 0.8),
     (MESSAGES, BARE): (0.75, 0.88),
     (MESSAGES, TYPED): (0.8, 0.9),
     (MESSAGES, TRACEBACK): (0.95, 0.98),
+    (LINES, LINE): (0.9, 0.97),
+    (LINES, TWO_LINES): (0.9, 0.97),
+    (LINES, ASKED): (0.9, 0.97),
 }
 """MRR@10 and recall@10 of the categories of questions that only looking words up answers."""
 DENSE_MRR = {PYTHON: 0.50, PYTHON_2: 0.50, JAVASCRIPT: 0.48}

@@ -1,5 +1,5 @@
 """A small index of its own for files without their documentation, searched and ranked as a workspace is, but for
-places: no question that is made of documentation names one.
+places and quotes: no question that is made of documentation is about one.
 
 Invariant: touches no workspace's store. Blocking: call it from a thread.
 """
@@ -87,7 +87,7 @@ class StrippedIndex:
         if mode is not SearchMode.VECTOR:
             limit = MATCHES if mode is SearchMode.HYBRID else CANDIDATES
             matching = self._keywords.search(parsed.terms, FIELD_BOOSTS, limit)
-        found = candidates_of(nearest, matching, rarity, phrase, {})
+        found = candidates_of(nearest, matching, rarity=rarity, phrase=phrase, verbatim={}, place={})
         outlines = {one.chunk: self._outlines[one.chunk] for one in found}
         ranked = rank(parsed, mode, found, outlines, best_bm25=best_bm25(found))
         return [self._places[item.chunk] for item in best(parsed, ranked, DEPTH, lambda item: item.path)]

@@ -8,6 +8,7 @@ from enum import StrEnum
 from itertools import chain, pairwise
 
 from lucastrad.search.places import Place, places
+from lucastrad.search.quotes import Quote, quotes
 from lucastrad.text.words import STOPWORDS, identifiers, parts_of, stem, terms, written
 
 _CODE_SHAPED = re.compile(r"[a-z0-9][A-Z]|\w_\w")
@@ -151,6 +152,8 @@ class ParsedQuery:
     """The same with the user's upper case, and the last part of qualified ones."""
     places: tuple[Place, ...] = ()
     """Files, and lines of them, that it names."""
+    quotes: tuple[Quote, ...] = ()
+    """What is wanted as it stands."""
     shape: Shape = Shape.QUESTION
 
     @property
@@ -169,6 +172,7 @@ def parse(text: str) -> ParsedQuery:
     names = {name for name in identifiers(text) if single or _CODE_SHAPED.search(name)}
     qualified = {re.sub(r"::|->|#", ".", match[0]) for match in _QUALIFIED.finditer(text)}
     spelled = names | {name.rpartition(".")[2] for name in qualified}
+    shape = _shape(text, names, single=single)
     return ParsedQuery(
         text=text,
         terms=tuple((term, float(count)) for term, count in counts.most_common(_MAX_TERMS)),
@@ -177,7 +181,8 @@ def parse(text: str) -> ParsedQuery:
         symbols=frozenset(name.lower() for name in names | qualified),
         spelled=frozenset(spelled),
         places=places(text),
-        shape=_shape(text, names, single=single),
+        quotes=quotes(text, asks=_asks, acts=shape is Shape.ACTION),
+        shape=shape,
     )
 
 
@@ -186,12 +191,16 @@ def _pairs_of_ends(said: Sequence[str]) -> Iterator[tuple[str, str]]:
     return chain(pairwise(said[: _MAX_TERMS // 2]), pairwise(said[-_MAX_TERMS // 2 :]))
 
 
+def _asks(text: str) -> bool:
+    return _ASKS.match(text) is not None
+
+
 def _shape(text: str, names: set[str], *, single: bool) -> Shape:
     if single:
         return Shape.NAME if names else Shape.QUESTION
     text = _ASKED_FOR.sub("", text.strip(), count=1)
     said = written(text)
-    if not said or _ASKS.match(text):
+    if not said or _asks(text):
         return Shape.QUESTION
     first = said[0].lower()
     # "parsing of dates" asks about a thing, "parses dates" and "bring it to the front" about a function.

@@ -39,6 +39,8 @@ class Weights:
     """Times how much of the query stands in the passage as it is written, word by word: see `phrases`."""
     phrase_of_action: float = 0.4
     """The same for an action: what several functions say of different things tells less."""
+    verbatim: float = 2.0
+    """Times how much of what the query quotes stands in the passage, letter by letter."""
     place: float = 2.0
     """The query names the file and a line that it holds; half for the beginning of a file that it only names."""
     path: float = 0.12
@@ -87,6 +89,8 @@ RARE = 100
 """Passages that hold rare words and are ranked, those of the rarest words first."""
 FILE_ONLY = 0.5
 """What a file counts that is named without a line."""
+QUOTING = 50
+"""Passages that hold a quote and are ranked, of each quote."""
 PHRASES = 50
 """Passages that hold words of the query side by side and are ranked, those with the most first."""
 _WHOLE_PHRASE = 3.0
@@ -119,6 +123,8 @@ class Candidate:
     """Of the rarest of the query's words that it holds."""
     phrase: float = 0.0
     """How much of the query it holds word by word."""
+    verbatim: float = 0.0
+    """How much of what the query quotes it holds."""
     place: float = 0.0
     """1 where the query names the file and a line of it; `FILE_ONLY` for the beginning of a file that it names."""
 
@@ -210,18 +216,22 @@ def _rarity(count: int, passages: int) -> float:
 def candidates_of(
     nearest: Iterable[tuple[int, float]],
     matching: Iterable[tuple[int, float]],
+    *,
     rarity: Mapping[int, float],
     phrase: Mapping[int, float],
+    verbatim: Mapping[int, float],
     place: Mapping[int, float],
 ) -> list[Candidate]:
     """What is ranked: the nearest passages (id, cosine), the first CANDIDATES keyword matches (id, BM25; best first),
-    those that hold a rare word (id → rarity), that hold some of the query word by word (id → how much), and that stand
-    where it points (id → 1 or FILE_ONLY); each with all that is known of it."""
+    those that hold a rare word (id → rarity), that hold some of the query word by word or of what it quotes (id → how
+    much), and that stand where it points (id → 1 or FILE_ONLY); each with all that is known of it."""
     found = {chunk: Candidate(chunk, cosine=cosine) for chunk, cosine in nearest}
     for chunk, rare in rarity.items():
         found.setdefault(chunk, Candidate(chunk)).rarity = rare
     for chunk, held in phrase.items():
         found.setdefault(chunk, Candidate(chunk)).phrase = held
+    for chunk, held in verbatim.items():
+        found.setdefault(chunk, Candidate(chunk)).verbatim = held
     for chunk, pointed in place.items():
         found.setdefault(chunk, Candidate(chunk)).place = pointed
     for number, (chunk, bm25) in enumerate(matching):
@@ -265,6 +275,8 @@ def rank(
             components["rare"] = weights.rare * candidate.rarity
         if candidate.phrase:
             components["phrase"] = phrase * candidate.phrase
+        if candidate.verbatim:
+            components["verbatim"] = weights.verbatim * candidate.verbatim
         if candidate.place:
             components["place"] = weights.place * candidate.place
         score = sum(components.values())
@@ -306,7 +318,7 @@ def one_per_file_first(ranked: Sequence[_T], limit: int, file: Callable[[_T], Ha
 
 
 def _is_far(candidate: Candidate) -> bool:
-    found_by_words = candidate.bm25 is not None or candidate.phrase or candidate.place
+    found_by_words = candidate.bm25 is not None or candidate.phrase or candidate.verbatim or candidate.place
     return not found_by_words and candidate.cosine is not None and candidate.cosine < COSINE_FLOOR
 
 

@@ -18,11 +18,13 @@ from lucastrad.search.filters import eligible
 from lucastrad.search.overlay import NO_OVERLAY, Found, LiveFile, Overlay
 from lucastrad.search.places import files_meant
 from lucastrad.search.query import ParsedQuery
+from lucastrad.search.quotes import share_held
 from lucastrad.search.ranking import (
     CANDIDATES,
     FILE_ONLY,
     MATCHES,
     PHRASES,
+    QUOTING,
     RARE,
     Candidate,
     Holders,
@@ -107,11 +109,15 @@ def candidates(scope: Scope, plan: Plan) -> list[Candidate]:
         seen = _overlaid(scope, plan, pairs, seen)
     rarity = rarities(parsed, seen.holders, len(keywords))
     phrase = phrases(seen.adjacent[:PHRASES], pairs)
-    place = {} if query.mode is SearchMode.VECTOR else _pointed_at(scope, plan)
+    by_words = query.mode is not SearchMode.VECTOR
+    verbatim = _quoted(scope, plan, within) if by_words and parsed.quotes else {}
+    place = _pointed_at(scope, plan) if by_words else {}
     if vector is not None:
-        wanted = rarity.keys() | phrase.keys() | place.keys()
+        wanted = rarity.keys() | phrase.keys() | verbatim.keys() | place.keys()
         seen.nearest = _with_cosines_of(wanted, seen.nearest, scope.vectors, vector)
-    found = candidates_of(seen.nearest, seen.matching[:matches], rarity, phrase, place)
+    found = candidates_of(
+        seen.nearest, seen.matching[:matches], rarity=rarity, phrase=phrase, verbatim=verbatim, place=place
+    )
     if plan.left_out is not None and plan.left_out[0] is scope.indexer:
         found = [candidate for candidate in found if candidate.chunk != plan.left_out[1]]
     return found
@@ -138,6 +144,22 @@ def _holders(keywords: KeywordIndex, terms: Sequence[str], within: list[ChunkSpa
     }
 
 
+def _quoted(scope: Scope, plan: Plan, within: list[ChunkSpan] | None) -> dict[int, float]:
+    """Passage → how much it holds of what the query quotes. The index knows the words and their order; what stands
+    between them is read."""
+    store, wanted = scope.indexer.store, plan.parsed.quotes
+    saying: set[int] = set()
+    if within is None or within:
+        for quote in wanted:
+            found = _best_within(partial(store.keywords.phrase, quote.terms), within, QUOTING)
+            saying.update(chunk for chunk, _ in found)
+    live = scope.overlay.files
+    read = [chunk for chunk in store.catalog.chunks(list(saying)).values() if chunk.path not in live]
+    read += [chunk for file in filter(_passing(scope, plan), live.values()) for chunk in file.chunks]
+    shares = {chunk.id: share_held(wanted, chunk.text) for chunk in read}
+    return {chunk: share for chunk, share in shares.items() if share}
+
+
 def _pointed_at(scope: Scope, plan: Plan) -> dict[int, float]:
     """The passages at the places that the query names."""
     catalog, files = scope.indexer.store.catalog, scope.overlay.files
@@ -160,14 +182,16 @@ def _path_filter(scope: Scope, plan: Plan) -> Callable[[str], bool]:
     return lambda path: path.startswith(below) and (plan.paths is None or plan.paths.match_file(path))
 
 
+def _passing(scope: Scope, plan: Plan) -> Callable[[LiveFile], bool]:
+    """Whether an open buffer may be found."""
+    may_be_found = _path_filter(scope, plan)
+    return lambda live: may_be_found(live.path) and (not plan.languages or live.language in plan.languages)
+
+
 def _overlaid(scope: Scope, plan: Plan, pairs: Mapping[Pair, float], seen: _Seen) -> _Seen:
     """What the indexes found, best first, with the chunks of open buffers in the place of those of their files."""
     overlay, store, vector = scope.overlay, scope.indexer.store, plan.vectors.get(scope.vectors.space)
-    may_be_found = _path_filter(scope, plan)
-
-    def passes(live: LiveFile) -> bool:
-        return may_be_found(live.path) and (not plan.languages or live.language in plan.languages)
-
+    passes = _passing(scope, plan)
     found = {chunk for chunk, _ in (*seen.nearest, *seen.matching, *seen.adjacent)}
     found.update(*(held.chunks for held in seen.holders.values()))
     hidden = {chunk for chunk, it in store.catalog.outlines(list(found)).items() if it.path in overlay.files}

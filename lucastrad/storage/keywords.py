@@ -185,6 +185,14 @@ class KeywordIndex:
             clauses.append((tantivy.Occur.Should, tantivy.Query.const_score_query(query, weight)))
         return self._best(clauses, limit, within)
 
+    def phrase(
+        self, terms: Sequence[str], limit: int, within: Sequence[ChunkSpan] | None = None
+    ) -> list[tuple[int, float]]:
+        """(chunk id, BM25 score) of the best `limit` whose body holds two or more `terms` in a row; `within` as in
+        `search`."""
+        query = tantivy.Query.phrase_query(self._schema, Field.BODY.value, [*terms])
+        return self._best([(tantivy.Occur.Should, query)], limit, within)
+
     def frequencies(self, terms: Iterable[str]) -> dict[str, int]:
         """Term → how many bodies hold it; deleted ones count until their segment is merged away."""
         searcher = self._index.searcher()

@@ -10,7 +10,7 @@ from benchmarks.bars import Verdict
 from benchmarks.corpora import StandardLibrary
 from benchmarks.errors import BenchmarkError
 from benchmarks.machine import Machine
-from benchmarks.retrieval import bars, docstrings, messages, packages, report, tuning
+from benchmarks.retrieval import bars, docstrings, lines, messages, packages, report, tuning
 from benchmarks.retrieval.__main__ import parse
 from benchmarks.retrieval.docstrings import Function, functions_of, questions
 from benchmarks.retrieval.results import HYBRID, KEYWORD, VECTOR, Judged, RetrievalReport, summarise
@@ -278,3 +278,21 @@ def test_messages_are_asked_for_with_values_where_the_code_has_names(tmp_path: P
     assert source.strip().startswith("raise ")
     assert "Error: the ledger " in said
     assert "{" not in texts[bars.BARE] + texts[bars.TYPED] + said
+
+
+def test_lines_are_asked_for_that_stand_in_one_passage_only(tmp_path: Path) -> None:
+    tree = tmp_path / "tree"
+    tree.mkdir()
+    twice = "    total = price_of(basket) * count\n"
+    for number in range(3):
+        (tree / f"m{number}.py").write_text(
+            f"def pay_{number}(basket):\n{twice}    receipt_{number} = Receipt(basket, total)\n"
+            f"    # receipts are kept by the ledger {number}\n    return receipt_{number}\n"
+        )
+    asked = lines.corpus(Corpus("pay", "python", store_of_tree(tree, tmp_path / "stores"), tree, [])).questions
+    assert {question.category for question in asked} == {bars.LINE, bars.TWO_LINES, bars.ASKED}
+    for question in asked:
+        (target,) = question.targets
+        text = (tree / target.path).read_text().split("\n")[(target.start_line or 0) - 1]
+        assert target.start_line == target.end_line == 3
+        assert text.strip() in question.text

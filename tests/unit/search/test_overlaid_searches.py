@@ -272,6 +272,28 @@ async def test_the_passage_that_raises_a_pasted_message_is_first_wherever_it_sta
         assert await first() == ("typed.py", True)
 
 
+@pytest.mark.parametrize("mode", [SearchMode.HYBRID, SearchMode.KEYWORD])
+async def test_the_passage_that_holds_a_pasted_line_is_first_wherever_it_stands(
+    tmp_path: Path, mode: SearchMode
+) -> None:
+    line = "total = price * count + rebate;"
+    near = {f"near/n{n}.py": f"def total_{n}(price, count, rebate):\n    return 1\n" for n in range(CANDIDATES)}
+    alike = {"alike.py": "def alike():\n    total = price * count / rebate;  # total = price, count + rebate\n"}
+    holds, silent = f"def far():\n    {line}\n" + "    other()\n" * 30, "def typed():\n    return 'qqq'\n"
+    async with desk_with(tmp_path, near | alike | {"far.py": holds, "typed.py": silent}) as desk:
+
+        async def first(query: str, **where: Any) -> tuple[str, bool, bool]:
+            hit = (await desk.find(query, mode, **where))[0]
+            return hit.chunk.path, hit.unsaved, "verbatim" in hit.components
+
+        for query in (line, line.replace(" ", ""), f"where is `{line}`"):
+            assert await first(query) == ("far.py", False, True)
+            assert (await first(query, paths=("near/",)))[2] is False
+        await desk.type("far.py", silent)
+        await desk.type("typed.py", holds)
+        assert await first(line) == ("typed.py", True, True)
+
+
 async def test_the_passage_at_a_place_that_the_query_names_is_first(tmp_path: Path) -> None:
     functions = [f"def step_{n}():\n" + f"    work({n})\n" * 40 + "\n\n" for n in range(9)]
     long = "".join(functions)

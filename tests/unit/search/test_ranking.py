@@ -51,9 +51,16 @@ def test_a_match_beyond_those_that_are_ranked_still_tells_a_near_passage_its_sco
     matching = [(1_000 + place, 9.0) for place in range(CANDIDATES)] + [(near, 2.0), (last, 1.0)]
     found = {
         one.chunk: one
-        for one in candidates_of([(near, 0.8), (far, 0.7)], matching, {far: 0.5}, {near: 0.2}, {far: 1.0})
+        for one in candidates_of(
+            [(near, 0.8), (far, 0.7)],
+            matching,
+            rarity={far: 0.5},
+            phrase={near: 0.2},
+            verbatim={near: 0.5},
+            place={far: 1.0},
+        )
     }
-    assert found[near] == Candidate(near, cosine=0.8, bm25=2.0, phrase=0.2)
+    assert found[near] == Candidate(near, cosine=0.8, bm25=2.0, phrase=0.2, verbatim=0.5)
     assert found[far] == Candidate(far, cosine=0.7, rarity=0.5, place=1.0)
     assert found[1_000] == Candidate(1_000, bm25=9.0)
     assert last not in found
@@ -81,6 +88,16 @@ def test_the_passage_that_says_it_word_by_word_comes_before_nearer_ones() -> Non
     ):
         first = rank(parse(query), HYBRID, found, outlines, best_bm25=9.0)[0]
         assert (first.path, first.components["phrase"]) == ("says.py", weight)
+
+
+def test_the_passage_that_holds_what_is_quoted_comes_before_one_that_is_like_it_in_all_else() -> None:
+    outlines = {n: Outline(path, "python", "") for n, path in enumerate(("like.py", "holds.py"))}
+    found = [
+        Candidate(0, cosine=0.9, bm25=9.0, phrase=0.8),
+        Candidate(1, cosine=0.4, bm25=3.0, phrase=0.8, verbatim=1.0),
+    ]
+    first = rank(parse("x = basket.total(1);"), HYBRID, found, outlines, best_bm25=9.0)[0]
+    assert (first.path, first.components["verbatim"]) == ("holds.py", Weights().verbatim)
 
 
 def test_neighbours_count_by_how_rare_they_are_and_values_that_are_nowhere_not_at_all() -> None:

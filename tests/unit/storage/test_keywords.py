@@ -53,6 +53,16 @@ def test_pairs_count_where_they_stand_side_by_side_and_in_their_order(index: Key
     assert index.adjacent({}, 10) == []
 
 
+def test_a_phrase_is_found_where_all_its_words_stand_in_a_row(index: KeywordIndex) -> None:
+    bodies = ("cache is full now", "cache full is", "is full now", "now cache is full", "full is cache")
+    index.add([chunk(i, body, symbol="cache is full") for i, body in enumerate(bodies, 1)])
+    index.commit(1)
+    assert {id_ for id_, _ in index.phrase(("cache", "is", "full"), 10)} == {1, 4}
+    assert len(index.phrase(("is", "full"), 2)) == 2
+    assert [id_ for id_, _ in index.phrase(("is", "full"), 10, [ChunkSpan(3, 3)])] == [3]
+    assert index.phrase(("no", "where"), 10) == []
+
+
 def test_frequencies_count_bodies(index: KeywordIndex) -> None:
     index.add([chunk(1, "load load", path="budget"), chunk(2, "load budget")])
     index.commit(1)
