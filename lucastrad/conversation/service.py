@@ -224,7 +224,9 @@ class ConversationService:
                     yield
                 except Exception as error:
                     failure = error  # raised below, in no group
-                nursery.cancel_scope.cancel()
+                finally:
+                    nursery.cancel_scope.shield = True  # too late to cancel what has ended
+                    nursery.cancel_scope.cancel()
         finally:
             del self._answering[id_]
             answering.ended.set()
