@@ -41,6 +41,9 @@ BARE, TYPED, TRACEBACK = "message", "with the exception's name", "traceback"
 LINES = "pasted lines"
 LINE, TWO_LINES, ASKED = "line", "two lines", "asked for"
 """Categories of these."""
+NAMES = "names as they are typed"
+WRONG_LETTER, LOWER_CASE, BEGINNING = "a wrong letter", "lower case without separators", "its beginning"
+"""Categories of these."""
 LOOKED_UP = {
     (RARE_WORDS, IDENTIFIER): (0.9, 0.98),
     (RARE_WORDS, WORD): (0.6, 0.8),
@@ -50,6 +53,9 @@ LOOKED_UP = {
     (LINES, LINE): (0.9, 0.97),
     (LINES, TWO_LINES): (0.9, 0.97),
     (LINES, ASKED): (0.9, 0.97),
+    (NAMES, WRONG_LETTER): (0.9, 0.95),
+    (NAMES, LOWER_CASE): (0.85, 0.9),
+    (NAMES, BEGINNING): (0.6, 0.75),
 }
 """MRR@10 and recall@10 of the categories of questions that only looking words up answers."""
 DENSE_MRR = {PYTHON: 0.50, PYTHON_2: 0.50, JAVASCRIPT: 0.48}

@@ -10,7 +10,19 @@ from benchmarks.corpora import Sdist
 from benchmarks.distribution import Distribution
 from benchmarks.errors import BenchmarkError
 from benchmarks.machine import Machine
-from benchmarks.retrieval import ablation, bars, docstrings, lines, messages, rare_words, same, semble, speed, tuning
+from benchmarks.retrieval import (
+    ablation,
+    bars,
+    docstrings,
+    lines,
+    messages,
+    names,
+    rare_words,
+    same,
+    semble,
+    speed,
+    tuning,
+)
 from benchmarks.retrieval.minilm import MiniLM
 from benchmarks.retrieval.questions import DJANGO_SET, HELD_OUT_SETS
 from benchmarks.retrieval.results import TUNING, Cost, Judged, RetrievalReport, summarise
@@ -193,6 +205,7 @@ CELLS: dict[str, Callable[[Run], None]] = {
     "rare-words": partial(_looked_up, name=bars.RARE_WORDS, ask_of=rare_words.corpus),
     "messages": partial(_looked_up, name=bars.MESSAGES, ask_of=messages.corpus),
     "lines": partial(_looked_up, name=bars.LINES, ask_of=lines.corpus),
+    "names": partial(_looked_up, name=bars.NAMES, ask_of=names.corpus),
     **{name: partial(_docstrings, one=one) for name, one in docstrings.SETS.items()},
     "speed": _speed,
     "daemon": _daemon,

@@ -1,5 +1,5 @@
 """A small index of its own for files without their documentation, searched and ranked as a workspace is, but for
-places and quotes: no question that is made of documentation is about one.
+what a name or pasted text is looked up by: no question that is made of documentation is one.
 
 Invariant: touches no workspace's store. Blocking: call it from a thread.
 """
@@ -56,7 +56,8 @@ class StrippedIndex:
                 number = len(self._places)
                 self._places.append(Place(file.path, chunk.start_line, chunk.end_line))
                 self._outlines.append(Outline(file.path, file.language, chunk.symbol, chunk.start_line))
-                found.append(KeywordChunk(number, number, chunk.terms.body, chunk.terms.symbol, file.path_terms))
+                terms = chunk.terms
+                found.append(KeywordChunk(number, number, terms.body, terms.symbol, file.path_terms, terms.name))
         self._keywords.add(found)
 
     def embedded(self, vectors: NDArray[np.float32]) -> None:
@@ -87,7 +88,7 @@ class StrippedIndex:
         if mode is not SearchMode.VECTOR:
             limit = MATCHES if mode is SearchMode.HYBRID else CANDIDATES
             matching = self._keywords.search(parsed.terms, FIELD_BOOSTS, limit)
-        found = candidates_of(nearest, matching, rarity=rarity, phrase=phrase, verbatim={}, place={})
+        found = candidates_of(nearest, matching, rarity=rarity, phrase=phrase, verbatim={}, named={}, place={})
         outlines = {one.chunk: self._outlines[one.chunk] for one in found}
         ranked = rank(parsed, mode, found, outlines, best_bm25=best_bm25(found))
         return [self._places[item.chunk] for item in best(parsed, ranked, DEPTH, lambda item: item.path)]

@@ -1,7 +1,7 @@
 """What the indexes are given of a chunk: keyword terms, and the passage that is embedded."""
 
 from lucastrad.storage.records import ChunkTerms
-from lucastrad.text.words import terms
+from lucastrad.text.words import spelling, terms
 from lucastrad.types import Passage
 
 _PATH_COMPONENTS = 3
@@ -9,7 +9,7 @@ _PATH_COMPONENTS = 3
 
 def chunk_terms(symbol: str, text: str) -> ChunkTerms:
     """Keyword terms of a chunk."""
-    return ChunkTerms(" ".join(terms(text)), " ".join(terms(symbol)))
+    return ChunkTerms(" ".join(terms(text)), " ".join(terms(symbol)), spelling(symbol))
 
 
 def path_terms(path: str) -> str:

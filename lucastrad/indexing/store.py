@@ -351,14 +351,14 @@ def _gaps(spans: list[ChunkSpan]) -> list[ChunkSpan]:
 
 def _keyword_chunks(file: IndexedFile, span: ChunkSpan) -> Iterator[KeywordChunk]:
     for chunk, terms in enumerate(file.terms, span.first):
-        yield KeywordChunk(chunk, span.first, terms.body, terms.symbol, file.path_terms)
+        yield KeywordChunk(chunk, span.first, terms.body, terms.symbol, file.path_terms, terms.name)
 
 
 def _analysed(chunks: list[StoredChunk], span: ChunkSpan) -> Iterator[KeywordChunk]:
     path = path_terms(chunks[0].path) if chunks else ""
     for chunk in chunks:
         terms = chunk_terms(chunk.symbol, chunk.text)
-        yield KeywordChunk(chunk.id, span.first, terms.body, terms.symbol, path)
+        yield KeywordChunk(chunk.id, span.first, terms.body, terms.symbol, path, terms.name)
 
 
 def _slices(rows: list[tuple[int, bytes]], size: int) -> Iterator[list[tuple[int, bytes]]]:

@@ -109,6 +109,7 @@ class WorkspaceService:
         self._forget_rules = forget_rules
         self._open_watcher = open_watcher
         self._running: dict[Path, _Running] = {}
+        self._arriving: set[trio.Event] = set()
         self._nursery: trio.Nursery | None = None
         self._rules_changed = Broadcast()
 
@@ -126,7 +127,13 @@ class WorkspaceService:
 
     async def attach(self, path: Path) -> None:
         """Make sure that `path` is, or lies in, a workspace."""
-        await self._ensure(path)
+        arrived = trio.Event()
+        self._arriving.add(arrived)
+        try:
+            await self._ensure(path)
+        finally:
+            self._arriving.discard(arrived)
+            arrived.set()
 
     async def index(self, path: Path, *, wait: bool, progress: ReportProgress | None = None) -> IndexOutcome:
         """Bring the workspace of `path` up to date.
@@ -236,6 +243,11 @@ class WorkspaceService:
             f"{path} is in no workspace; `lucastra-client index FOLDER` makes its project one",
             code=ErrorCode.WORKSPACE_NOT_FOUND,
         )
+
+    async def arrived(self) -> None:
+        """Wait for the folders that are being attached: an editor does not know yet whether they are workspaces."""
+        for arriving in tuple(self._arriving):
+            await arriving.wait()
 
     def rescan_all(self) -> None:
         """The rules may have changed: compare every tree with them."""

@@ -1,10 +1,12 @@
 """What the name of a file or of a symbol tells, whatever the query: worked out once and remembered."""
 
+import difflib
 import re
 from dataclasses import dataclass
 from functools import lru_cache
 
 from lucastrad.search.query import names_of
+from lucastrad.text.words import spelling
 
 _REMEMBERED = 32_768
 _TEST = re.compile(
@@ -23,6 +25,8 @@ _MARKS = {"test": _TEST, "example": _EXAMPLE, "header": _HEADER, "platform": _FO
 """What a path may be of: a component of the score each. A platform is one that LucAstra does not run on."""
 _VERSION = re.compile(r"(?:^|/)v(\d{1,3})(?=/)")
 _SEPARATOR = re.compile(r"[.:#/ ]")
+_LEAST_ALIKE = 0.75
+"""Of difflib's ratio: one letter in four may be another."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,3 +76,16 @@ class SymbolName:
         """Read a symbol."""
         parts = [part.strip("_$@") or part for part in _SEPARATOR.split(symbol)]
         return SymbolName(".".join(parts).lower(), parts[-1], names_of(symbol))
+
+
+def closeness(typed: str, symbol: str) -> float:
+    """How much a name as somebody types it (`text.words.spelling`) is like that of a symbol, from 0 to 1: the same, its
+    beginning, or with a letter or two wrong."""
+    defined = spelling(symbol)
+    if defined.startswith(typed):
+        return len(typed) / len(defined)
+    matcher = difflib.SequenceMatcher(None, typed, defined, autojunk=False)
+    if matcher.real_quick_ratio() < _LEAST_ALIKE or matcher.quick_ratio() < _LEAST_ALIKE:
+        return 0.0  # as nearly all of an open file's are; the ratio itself takes ten times as long
+    ratio = matcher.ratio()
+    return ratio if ratio >= _LEAST_ALIKE else 0.0

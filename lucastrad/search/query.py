@@ -9,7 +9,7 @@ from itertools import chain, pairwise
 
 from lucastrad.search.places import Place, places
 from lucastrad.search.quotes import Quote, quotes
-from lucastrad.text.words import STOPWORDS, identifiers, parts_of, stem, terms, written
+from lucastrad.text.words import STOPWORDS, identifiers, parts_of, spelling, stem, terms, written
 
 _CODE_SHAPED = re.compile(r"[a-z0-9][A-Z]|\w_\w")
 """camelCase or snake_case. An acronym among words (URL, HTML) is prose."""
@@ -152,6 +152,8 @@ class ParsedQuery:
     """The same with the user's upper case, and the last part of qualified ones."""
     places: tuple[Place, ...] = ()
     """Files, and lines of them, that it names."""
+    name: str = ""
+    """How the one identifier is spelled that the query is; empty for any other query."""
     quotes: tuple[Quote, ...] = ()
     """What is wanted as it stands."""
     shape: Shape = Shape.QUESTION
@@ -167,12 +169,12 @@ class ParsedQuery:
 def parse(text: str) -> ParsedQuery:
     """Read a query's shape."""
     said = terms(text)
-    counts = Counter(said)
     single = not re.search(r"\s", text.strip())
     names = {name for name in identifiers(text) if single or _CODE_SHAPED.search(name)}
     qualified = {re.sub(r"::|->|#", ".", match[0]) for match in _QUALIFIED.finditer(text)}
     spelled = names | {name.rpartition(".")[2] for name in qualified}
     shape = _shape(text, names, single=single)
+    counts = Counter(said)
     return ParsedQuery(
         text=text,
         terms=tuple((term, float(count)) for term, count in counts.most_common(_MAX_TERMS)),
@@ -181,6 +183,7 @@ def parse(text: str) -> ParsedQuery:
         symbols=frozenset(name.lower() for name in names | qualified),
         spelled=frozenset(spelled),
         places=places(text),
+        name=spelling(text) if shape is Shape.NAME else "",
         quotes=quotes(text, asks=_asks, acts=shape is Shape.ACTION),
         shape=shape,
     )

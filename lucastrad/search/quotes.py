@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from lucastrad.text.words import terms
 
 _IN_QUOTES = re.compile(r"\"([^\"\n]+)\"|`([^`\n]+)`|“([^”\n]+)”")
-_NAME = re.compile(r"\w+(?:(?:\.|::|->|#)\w+)*|\S*[/\\]\S+\.\w+")
+_NAME = re.compile(r"\w+(?:(?:\.|::|->|#)\w+)*(?:\(\))?|\S*[/\\]\S+\.\w+")
 """An identifier, which is wanted where it is defined, or a file."""
 _ENDS_AS_CODE = re.compile(r"[;,{}(\[\\]$|\):$")
 _PLAIN = re.compile(r"`{0,2}[^\W\d_]+`{0,2}[,.:]?")

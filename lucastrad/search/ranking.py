@@ -9,7 +9,7 @@ each is worth.
 import math
 from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from lucastrad.search.names import FileName, SymbolName
 from lucastrad.search.query import ParsedQuery, Shape, WordFamilies
@@ -17,6 +17,7 @@ from lucastrad.storage.keywords import Pair
 from lucastrad.types import Outline, SearchMode
 
 _T = TypeVar("_T")
+_S = TypeVar("_S", bound="_Scored")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,8 @@ class Weights:
     it."""
     file_name: float = 0.15
     """Times the share of the file name's words that name a word of the query: `tty.c` for "tty raw mode"."""
+    named: float = 2.0
+    """Times how much the symbol that the chunk defines is like the name that the query is."""
     symbol: float = 0.2
     """The chunk defines the symbol that was asked for."""
     symbol_spelled: float = 0.2
@@ -89,6 +92,8 @@ RARE = 100
 """Passages that hold rare words and are ranked, those of the rarest words first."""
 FILE_ONLY = 0.5
 """What a file counts that is named without a line."""
+NAMED = 100
+"""Passages whose symbols are like a name and are ranked."""
 QUOTING = 50
 """Passages that hold a quote and are ranked, of each quote."""
 PHRASES = 50
@@ -125,6 +130,8 @@ class Candidate:
     """How much of the query it holds word by word."""
     verbatim: float = 0.0
     """How much of what the query quotes it holds."""
+    named: float = 0.0
+    """How much its symbol is like the name that the query is."""
     place: float = 0.0
     """1 where the query names the file and a line of it; `FILE_ONLY` for the beginning of a file that it names."""
 
@@ -137,6 +144,13 @@ class Ranked:
     path: str
     score: float
     components: dict[str, float]
+
+
+class _Scored(Protocol):
+    """A ranked candidate, or what is shown of it."""
+
+    @property
+    def components(self) -> Mapping[str, float]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,11 +234,13 @@ def candidates_of(
     rarity: Mapping[int, float],
     phrase: Mapping[int, float],
     verbatim: Mapping[int, float],
+    named: Mapping[int, float],
     place: Mapping[int, float],
 ) -> list[Candidate]:
     """What is ranked: the nearest passages (id, cosine), the first CANDIDATES keyword matches (id, BM25; best first),
-    those that hold a rare word (id → rarity), that hold some of the query word by word or of what it quotes (id → how
-    much), and that stand where it points (id → 1 or FILE_ONLY); each with all that is known of it."""
+    those that hold a rare word (id → rarity), that hold some of the query word by word or of what it quotes or define
+    what is spelled almost so (id → how much), and that stand where it points (id → 1 or FILE_ONLY); each with all that
+    is known of it."""
     found = {chunk: Candidate(chunk, cosine=cosine) for chunk, cosine in nearest}
     for chunk, rare in rarity.items():
         found.setdefault(chunk, Candidate(chunk)).rarity = rare
@@ -232,6 +248,8 @@ def candidates_of(
         found.setdefault(chunk, Candidate(chunk)).phrase = held
     for chunk, held in verbatim.items():
         found.setdefault(chunk, Candidate(chunk)).verbatim = held
+    for chunk, like in named.items():
+        found.setdefault(chunk, Candidate(chunk)).named = like
     for chunk, pointed in place.items():
         found.setdefault(chunk, Candidate(chunk)).place = pointed
     for number, (chunk, bm25) in enumerate(matching):
@@ -277,6 +295,8 @@ def rank(
             components["phrase"] = phrase * candidate.phrase
         if candidate.verbatim:
             components["verbatim"] = weights.verbatim * candidate.verbatim
+        if candidate.named:
+            components["named"] = weights.named * candidate.named
         if candidate.place:
             components["place"] = weights.place * candidate.place
         score = sum(components.values())
@@ -301,9 +321,12 @@ def _add_file_evidence(ranked: list[Ranked], weights: Weights) -> None:
                 item.components["file"] = evidence
 
 
-def best(query: ParsedQuery, ranked: Sequence[_T], limit: int, file: Callable[[_T], Hashable]) -> list[_T]:
-    """What is shown of `ranked`: one of each file first, but for an action, which each passage answers by itself."""
-    return list(ranked[:limit]) if query.shape is Shape.ACTION else one_per_file_first(ranked, limit, file)
+def best(query: ParsedQuery, ranked: Sequence[_S], limit: int, file: Callable[[_S], Hashable]) -> list[_S]:
+    """What is shown of `ranked`: one of each file first, but for an action, which each passage answers by itself, as
+    each does whose symbol is like the name that the query is."""
+    if query.shape is Shape.ACTION:
+        return list(ranked[:limit])
+    return one_per_file_first(ranked, limit, lambda item: id(item) if "named" in item.components else file(item))
 
 
 def one_per_file_first(ranked: Sequence[_T], limit: int, file: Callable[[_T], Hashable]) -> list[_T]:
@@ -318,8 +341,15 @@ def one_per_file_first(ranked: Sequence[_T], limit: int, file: Callable[[_T], Ha
 
 
 def _is_far(candidate: Candidate) -> bool:
-    found_by_words = candidate.bm25 is not None or candidate.phrase or candidate.verbatim or candidate.place
-    return not found_by_words and candidate.cosine is not None and candidate.cosine < COSINE_FLOOR
+    is_told = candidate.bm25 is not None or any(
+        (
+            candidate.phrase,
+            candidate.verbatim,
+            candidate.named,
+            candidate.place,
+        )
+    )
+    return not is_told and candidate.cosine is not None and candidate.cosine < COSINE_FLOOR
 
 
 def _shares(query: ParsedQuery, mode: SearchMode, weights: Weights) -> tuple[float, float]:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from lucastrad.indexing.indexer import WorkspaceIndexer
 from lucastrad.indexing.store import ServedVectors
 from lucastrad.search.filters import eligible
+from lucastrad.search.names import SymbolName, closeness
 from lucastrad.search.overlay import NO_OVERLAY, Found, LiveFile, Overlay
 from lucastrad.search.places import files_meant
 from lucastrad.search.query import ParsedQuery
@@ -23,6 +24,7 @@ from lucastrad.search.ranking import (
     CANDIDATES,
     FILE_ONLY,
     MATCHES,
+    NAMED,
     PHRASES,
     QUOTING,
     RARE,
@@ -111,12 +113,19 @@ def candidates(scope: Scope, plan: Plan) -> list[Candidate]:
     phrase = phrases(seen.adjacent[:PHRASES], pairs)
     by_words = query.mode is not SearchMode.VECTOR
     verbatim = _quoted(scope, plan, within) if by_words and parsed.quotes else {}
+    named = _named(scope, plan, within) if by_words and parsed.name else {}
     place = _pointed_at(scope, plan) if by_words else {}
     if vector is not None:
-        wanted = rarity.keys() | phrase.keys() | verbatim.keys() | place.keys()
+        wanted = rarity.keys() | phrase.keys() | verbatim.keys() | named.keys() | place.keys()
         seen.nearest = _with_cosines_of(wanted, seen.nearest, scope.vectors, vector)
     found = candidates_of(
-        seen.nearest, seen.matching[:matches], rarity=rarity, phrase=phrase, verbatim=verbatim, place=place
+        seen.nearest,
+        seen.matching[:matches],
+        rarity=rarity,
+        phrase=phrase,
+        verbatim=verbatim,
+        named=named,
+        place=place,
     )
     if plan.left_out is not None and plan.left_out[0] is scope.indexer:
         found = [candidate for candidate in found if candidate.chunk != plan.left_out[1]]
@@ -158,6 +167,23 @@ def _quoted(scope: Scope, plan: Plan, within: list[ChunkSpan] | None) -> dict[in
     read += [chunk for file in filter(_passing(scope, plan), live.values()) for chunk in file.chunks]
     shares = {chunk.id: share_held(wanted, chunk.text) for chunk in read}
     return {chunk: share for chunk, share in shares.items() if share}
+
+
+def _named(scope: Scope, plan: Plan, within: list[ChunkSpan] | None) -> dict[int, float]:
+    """Passage → how much its symbol is like the name that the query is. None where a symbol is just that, which the
+    words tell; where some are but for case and separators, no others."""
+    store, name, live = scope.indexer.store, plan.parsed.name, scope.overlay.files
+    typed = (chunk for file in filter(_passing(scope, plan), live.values()) for chunk in file.chunks if chunk.symbol)
+    symbols = {chunk.id: chunk.symbol for chunk in typed}
+    if within is None or within:
+        found = _best_within(partial(store.keywords.named, name), within, NAMED)
+        outlines = store.catalog.outlines([chunk for chunk, _ in found])
+        symbols |= {chunk: it.symbol for chunk, it in outlines.items() if it.path not in live}
+    if any(SymbolName.of(symbol).last in plan.parsed.spelled for symbol in symbols.values()):
+        return {}
+    likeness = {chunk: closeness(name, symbol) for chunk, symbol in symbols.items()}
+    is_known = 1.0 in likeness.values()
+    return {chunk: like for chunk, like in likeness.items() if like == 1.0 or (like and not is_known)}
 
 
 def _pointed_at(scope: Scope, plan: Plan) -> dict[int, float]:

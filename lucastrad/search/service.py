@@ -152,7 +152,12 @@ class SearchService:
         """`overlays` are those that were taken before, by workspace."""
         taken = overlays or {}
         plan = replace(plan, roots=tuple(str(indexer.root) for indexer in self._workspaces.all()))
-        covered_folders = self._covered_by(await self._resolved(plan.query.folders))
+        folders = await self._resolved(plan.query.folders)
+        try:
+            covered_folders = self._covered_by(folders)
+        except LucAstraError:
+            await self._workspaces.arrived()
+            covered_folders = self._covered_by(folders)
         notices: list[str] = []
         scopes: list[Scope] = []
         for indexer, folder in covered_folders:

@@ -15,6 +15,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 
 import tantivy
@@ -26,7 +27,7 @@ from lucastrad.storage.sqlite import StoreUnavailable
 
 _log = logging.getLogger(__name__)
 
-_FORMAT = 2
+_FORMAT = 3
 _HEAP_BYTES = 20_000_000
 """tantivy's minimum is 15 MB for its one writer thread; more only delays the flush."""
 _PARTS = frozenset({"idx", "pos", "term", "store", "fast", "fieldnorm"})
@@ -40,6 +41,12 @@ MOST_SPANS = 64
 _BEGINNINGS = (*"setaiorn", "")
 """How terms begin, the likeliest first; in the end, in any way."""
 
+
+_NAME = "name"
+_EDITS_FROM = (5, 8)
+"""Letters of a name from which on one of them, and two, may be wrong."""
+_BEGINNING = 4
+"""So many letters are the beginning of few enough names."""
 
 Pair = tuple[str, str]
 """Two terms, one after the other."""
@@ -62,6 +69,8 @@ class KeywordChunk:
     body: str
     symbol: str
     path: str
+    name: str = ""
+    """As `text.words.spelling` has it: a single word."""
 
 
 class KeywordIndex:
@@ -110,6 +119,7 @@ class KeywordIndex:
                 document.add_text(Field.BODY, chunk.body)
                 document.add_text(Field.SYMBOL, chunk.symbol)
                 document.add_text(Field.PATH, chunk.path)
+                document.add_text(_NAME, chunk.name)
                 writer.add_document(document)
 
     def commit(self, seq: int) -> None:
@@ -192,6 +202,18 @@ class KeywordIndex:
         `search`."""
         query = tantivy.Query.phrase_query(self._schema, Field.BODY.value, [*terms])
         return self._best([(tantivy.Occur.Should, query)], limit, within)
+
+    def named(self, name: str, limit: int, within: Sequence[ChunkSpan] | None = None) -> list[tuple[int, float]]:
+        """(chunk id, any score) of `limit` chunks at most whose name is this; where none is, of those whose name
+        begins so, or is this but for a letter or two. `within` as in `search`."""
+        exact = tantivy.Query.term_query(self._schema, _NAME, name, index_option="basic")
+        if self._index.searcher().doc_freq(_NAME, name):
+            return self._best([(tantivy.Occur.Should, exact)], limit, within)
+        like = partial(tantivy.Query.fuzzy_term_query, self._schema, _NAME, name)
+        ways = [like(distance=sum(len(name) >= length for length in _EDITS_FROM))]
+        if len(name) >= _BEGINNING:
+            ways.append(like(distance=0, prefix=True))
+        return self._best([(tantivy.Occur.Should, way) for way in ways], limit, within)
 
     def frequencies(self, terms: Iterable[str]) -> dict[str, int]:
         """Term → how many bodies hold it; deleted ones count until their segment is merged away."""
@@ -322,6 +344,7 @@ def _schema() -> "tantivy.Schema":
     for field in Field:
         option = "position" if field is Field.BODY else "freq"
         builder.add_text_field(field.value, stored=False, tokenizer_name="whitespace", index_option=option)
+    builder.add_text_field(_NAME, stored=False, tokenizer_name="whitespace", index_option="basic")
     return builder.build()
 
 

@@ -12,6 +12,8 @@ class ChunkTerms(msgspec.Struct, frozen=True, array_like=True):
 
     body: str
     symbol: str
+    name: str = ""
+    """How the symbol is spelled; empty without one."""
 
 
 class IndexedFile(msgspec.Struct, frozen=True, array_like=True):

@@ -28,6 +28,9 @@ _UNSPACED: Final = re.compile(r"[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u4dbf\u4e00-\
 # In order: an acronym before a word (`HTTP` in `HTTPServer`), a word, an acronym, digits.
 _PART: Final = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+")
 
+_NAME_SEPARATORS: Final = re.compile(r"->|[.:#/\\\s]")
+_SEPARATORS: Final = re.compile(r"[\W_]+")
+
 # Function words of English only. Words that are also keywords of languages (`for`, `if`, `in`, `is`, `not`, `with`,
 # `while`, `do`, `from`, `as`, `and`, `or`, `this`) carry as little in code as they do in prose; words that name
 # things in code (`all`, `any`, `each`, `only`, `over`, `on`, `off`, `up`, `down`, `by`, `no`, `new`) stay.
@@ -79,6 +82,12 @@ def identifiers(text: str) -> list[str]:
     """The identifiers as written, in order and with repeats."""
     words = written(text.replace("-", " "))
     return [word for word in words if not word[0].isdigit() and (len(word) <= _LONGEST_WORD or _parts[word])]
+
+
+def spelling(name: str) -> str:
+    """The letters of a name as somebody types it from memory: those of its last part, without case and separators."""
+    parts = [letters for part in _NAME_SEPARATORS.split(name) if (letters := _SEPARATORS.sub("", part).lower())]
+    return parts[-1][:_LONGEST_IDENTIFIER] if parts else ""
 
 
 def parts_of(word: str) -> tuple[str, ...]:

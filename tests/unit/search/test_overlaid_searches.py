@@ -390,3 +390,49 @@ async def test_a_buffer_is_found_once_its_folder_becomes_a_workspace_and_not_aft
     await desk.workspaces.remove(other)
     await until(lambda: desk.buffers.files(other) == [])
     assert await desk.paths("zebra_crossing") == []
+
+
+async def test_a_folder_that_an_editor_has_just_opened_is_waited_for(desk: Desk, tmp_path: Path) -> None:
+    other = tmp_path.resolve() / "other"
+    other.mkdir()
+    (other / "arrived.py").write_text("def arrived():\n    return 1\n")
+    where = {"folders": (str(other),)}
+    with pytest.raises(LucAstraError, match="in no workspace"):
+        await desk.find("arrived", **where)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(desk.workspaces.attach, other)
+        await desk.find("arrived", **where)
+    await desk.workspaces.index(other, wait=True)
+    assert await desk.paths("arrived", **where) == [("arrived.py", False)]
+
+
+@pytest.mark.parametrize("mode", [SearchMode.HYBRID, SearchMode.KEYWORD])
+async def test_a_name_is_found_as_it_is_typed_and_one_that_is_defined_is_that_one_only(
+    tmp_path: Path, mode: SearchMode
+) -> None:
+    noise = {f"n{n}.py": f"def other_{n}():\n    return ledger_{n}\n" for n in range(CANDIDATES)}
+    names = ("parse_ledger_file", "openBasketEntries", "Sessions", "retry_call")
+    files = {f"{name.lower()}.txt.py": f"def {name}():\n    return 1\n" for name in names}
+    async with desk_with(tmp_path, noise | files) as desk:
+
+        async def first(typed: str) -> tuple[str, float]:
+            hit = (await desk.find(typed, mode))[0]
+            return hit.chunk.symbol, hit.components.get("named", 0.0)
+
+        for typed, name in {
+            "parseledgerfile": "parse_ledger_file",
+            "parse_legder_file": "parse_ledger_file",
+            "parse-ledger-file": "parse_ledger_file",
+            "parse_ledger_": "parse_ledger_file",
+            "Ledger.parse_ledger_fil": "parse_ledger_file",
+            "openbasketentries": "openBasketEntries",
+            "open_basket_entries": "openBasketEntries",
+            "openBasketEnties": "openBasketEntries",
+            "sessions": "Sessions",
+        }.items():
+            symbol, named = await first(typed)
+            assert (symbol, named > 0) == (name, True), typed
+        assert await first("retry_call") == ("retry_call", 0.0)
+        await desk.type("typed.py", "def settle_account():\n    return 1\n")
+        assert (await first("settleacount"))[0] == "settle_account"
+        assert await first("settle_account") == ("settle_account", 0.0)

@@ -57,11 +57,12 @@ def test_a_match_beyond_those_that_are_ranked_still_tells_a_near_passage_its_sco
             rarity={far: 0.5},
             phrase={near: 0.2},
             verbatim={near: 0.5},
+            named={far: 0.9},
             place={far: 1.0},
         )
     }
     assert found[near] == Candidate(near, cosine=0.8, bm25=2.0, phrase=0.2, verbatim=0.5)
-    assert found[far] == Candidate(far, cosine=0.7, rarity=0.5, place=1.0)
+    assert found[far] == Candidate(far, cosine=0.7, rarity=0.5, named=0.9, place=1.0)
     assert found[1_000] == Candidate(1_000, bm25=9.0)
     assert last not in found
 

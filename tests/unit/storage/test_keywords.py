@@ -63,6 +63,28 @@ def test_a_phrase_is_found_where_all_its_words_stand_in_a_row(index: KeywordInde
     assert index.phrase(("no", "where"), 10) == []
 
 
+@pytest.mark.parametrize(
+    ("typed", "found"),
+    [
+        ("parseledger", {1}),
+        ("parselegder", {1, 2}),
+        ("parsel", {1, 2}),
+        ("parsecart", set()),
+        ("pay", {3}),
+        ("pai", set()),
+        ("par", set()),
+    ],
+)
+def test_a_name_is_found_exactly_or_else_by_its_beginning_or_with_a_wrong_letter(
+    index: KeywordIndex, typed: str, found: set[int]
+) -> None:
+    names = {1: "parseledger", 2: "parseledgers", 3: "pay", 4: ""}
+    index.add([KeywordChunk(id_, id_, "parse ledger pay", "", "", name) for id_, name in names.items()])
+    index.commit(1)
+    assert {id_ for id_, _ in index.named(typed, 10)} == found
+    assert index.named(typed, 10, [ChunkSpan(4, 9)]) == []
+
+
 def test_frequencies_count_bodies(index: KeywordIndex) -> None:
     index.add([chunk(1, "load load", path="budget"), chunk(2, "load budget")])
     index.commit(1)
