@@ -23,8 +23,8 @@ def write_answer(home: Path, kind: str, text: str) -> Path:
     folder = home / "answers"
     try:
         ensure_private_folder(folder)
-        # A new name each time: an editor does not read a file again that it has open. Names sort by time: of one reading
-        # of the clock, and in UTC.
+        # A new name each time: an editor does not read a file again that it has open. Names sort by time: in UTC, and
+        # of one reading of the clock.
         seconds, nanoseconds = divmod(time.time_ns(), 1_000_000_000)
         path = folder / f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime(seconds))}-{nanoseconds:09}-{kind}.md"
         publish(path, text.encode("utf-8", "replace"))
