@@ -44,6 +44,9 @@ LINE, TWO_LINES, ASKED = "line", "two lines", "asked for"
 NAMES = "names as they are typed"
 WRONG_LETTER, LOWER_CASE, BEGINNING = "a wrong letter", "lower case without separators", "its beginning"
 """Categories of these."""
+CALLERS = "callers of functions"
+CALLS, USAGES, USED = "who calls", "usages of", "where is it used"
+"""Categories of these."""
 LOOKED_UP = {
     (RARE_WORDS, IDENTIFIER): (0.9, 0.98),
     (RARE_WORDS, WORD): (0.6, 0.8),
@@ -56,6 +59,9 @@ LOOKED_UP = {
     (NAMES, WRONG_LETTER): (0.9, 0.95),
     (NAMES, LOWER_CASE): (0.85, 0.9),
     (NAMES, BEGINNING): (0.6, 0.75),
+    (CALLERS, CALLS): (0.75, 0.9),
+    (CALLERS, USAGES): (0.75, 0.9),
+    (CALLERS, USED): (0.75, 0.9),
 }
 """MRR@10 and recall@10 of the categories of questions that only looking words up answers."""
 DENSE_MRR = {PYTHON: 0.50, PYTHON_2: 0.50, JAVASCRIPT: 0.48}

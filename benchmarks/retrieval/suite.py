@@ -13,6 +13,7 @@ from benchmarks.machine import Machine
 from benchmarks.retrieval import (
     ablation,
     bars,
+    callers,
     docstrings,
     lines,
     messages,
@@ -206,6 +207,7 @@ CELLS: dict[str, Callable[[Run], None]] = {
     "messages": partial(_looked_up, name=bars.MESSAGES, ask_of=messages.corpus),
     "lines": partial(_looked_up, name=bars.LINES, ask_of=lines.corpus),
     "names": partial(_looked_up, name=bars.NAMES, ask_of=names.corpus),
+    "callers": partial(_looked_up, name=bars.CALLERS, ask_of=callers.corpus),
     **{name: partial(_docstrings, one=one) for name, one in docstrings.SETS.items()},
     "speed": _speed,
     "daemon": _daemon,

@@ -88,7 +88,7 @@ class StrippedIndex:
         if mode is not SearchMode.VECTOR:
             limit = MATCHES if mode is SearchMode.HYBRID else CANDIDATES
             matching = self._keywords.search(parsed.terms, FIELD_BOOSTS, limit)
-        found = candidates_of(nearest, matching, rarity=rarity, phrase=phrase, verbatim={}, named={}, place={})
+        found = candidates_of(nearest, matching, {"rare": rarity, "phrase": phrase})
         outlines = {one.chunk: self._outlines[one.chunk] for one in found}
         ranked = rank(parsed, mode, found, outlines, best_bm25=best_bm25(found))
         return [self._places[item.chunk] for item in best(parsed, ranked, DEPTH, lambda item: item.path)]

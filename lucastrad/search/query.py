@@ -9,6 +9,7 @@ from itertools import chain, pairwise
 
 from lucastrad.search.places import Place, places
 from lucastrad.search.quotes import Quote, quotes
+from lucastrad.search.uses import used
 from lucastrad.text.words import STOPWORDS, identifiers, parts_of, spelling, stem, terms, written
 
 _CODE_SHAPED = re.compile(r"[a-z0-9][A-Z]|\w_\w")
@@ -154,6 +155,8 @@ class ParsedQuery:
     """Files, and lines of them, that it names."""
     name: str = ""
     """How the one identifier is spelled that the query is; empty for any other query."""
+    used: str = ""
+    """The name whose uses are asked for; empty for any other query."""
     quotes: tuple[Quote, ...] = ()
     """What is wanted as it stands."""
     shape: Shape = Shape.QUESTION
@@ -184,6 +187,7 @@ def parse(text: str) -> ParsedQuery:
         spelled=frozenset(spelled),
         places=places(text),
         name=spelling(text) if shape is Shape.NAME else "",
+        used=used(text),
         quotes=quotes(text, asks=_asks, acts=shape is Shape.ACTION),
         shape=shape,
     )

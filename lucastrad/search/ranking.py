@@ -8,7 +8,7 @@ each is worth.
 
 import math
 from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
 from lucastrad.search.names import FileName, SymbolName
@@ -49,6 +49,8 @@ class Weights:
     it."""
     file_name: float = 0.15
     """Times the share of the file name's words that name a word of the query: `tty.c` for "tty raw mode"."""
+    uses: float = 2.0
+    """Times how much the passage uses the name whose uses are asked for."""
     named: float = 2.0
     """Times how much the symbol that the chunk defines is like the name that the query is."""
     symbol: float = 0.2
@@ -92,6 +94,8 @@ RARE = 100
 """Passages that hold rare words and are ranked, those of the rarest words first."""
 FILE_ONLY = 0.5
 """What a file counts that is named without a line."""
+USING = 200
+"""Passages with a word whose uses are asked for, and are read."""
 NAMED = 100
 """Passages whose symbols are like a name and are ranked."""
 QUOTING = 50
@@ -109,6 +113,8 @@ AS_CODE = {Shape.QUESTION: 2.5, Shape.ACTION: 1.7}
 """What the rarity of an identifier counts: whoever writes `max_retries` wants to see it. Documentation, which actions
 are like, also names what is only near: with 2.2 its MRR@10 was .003 to .007 lower."""
 
+_EACH = {"named", "uses"}
+"""Components of passages that answer by themselves, whatever else their files hold."""
 _NO_LINE = 1 << 60
 _TEST_QUERY = frozenset({"test", "tests", "testing", "tested", "spec", "fixture", "fixtures"})
 _PLATFORM_QUERY = frozenset(
@@ -124,16 +130,15 @@ class Candidate:
     chunk: int
     cosine: float | None = None
     bm25: float | None = None
-    rarity: float = 0.0
-    """Of the rarest of the query's words that it holds."""
-    phrase: float = 0.0
-    """How much of the query it holds word by word."""
-    verbatim: float = 0.0
-    """How much of what the query quotes it holds."""
-    named: float = 0.0
-    """How much its symbol is like the name that the query is."""
-    place: float = 0.0
-    """1 where the query names the file and a line of it; `FILE_ONLY` for the beginning of a file that it names."""
+    evidence: dict[str, float] = field(default_factory=dict)
+    """What else speaks for it, from 0 to 1 (rare: more for code), each by the name of its weight and component:
+
+    rare: the rarity of the rarest of the query's words that it holds;
+    phrase: how much of the query it holds word by word, and verbatim: of what the query quotes, letter by letter;
+    uses: how much it uses the name whose uses are asked for;
+    named: how much its symbol is like the name that the query is;
+    place: 1 where the query names the file and a line of it, `FILE_ONLY` for the beginning of a file that it names.
+    """
 
 
 @dataclass(slots=True)  # frozen ones take three times as long to make, and a search makes hundreds
@@ -230,28 +235,14 @@ def _rarity(count: int, passages: int) -> float:
 def candidates_of(
     nearest: Iterable[tuple[int, float]],
     matching: Iterable[tuple[int, float]],
-    *,
-    rarity: Mapping[int, float],
-    phrase: Mapping[int, float],
-    verbatim: Mapping[int, float],
-    named: Mapping[int, float],
-    place: Mapping[int, float],
+    evidence: Mapping[str, Mapping[int, float]],
 ) -> list[Candidate]:
     """What is ranked: the nearest passages (id, cosine), the first CANDIDATES keyword matches (id, BM25; best first),
-    those that hold a rare word (id → rarity), that hold some of the query word by word or of what it quotes or define
-    what is spelled almost so (id → how much), and that stand where it points (id → 1 or FILE_ONLY); each with all that
-    is known of it."""
+    and those for which there is evidence (of each kind: id → how much); each with all that is known of it."""
     found = {chunk: Candidate(chunk, cosine=cosine) for chunk, cosine in nearest}
-    for chunk, rare in rarity.items():
-        found.setdefault(chunk, Candidate(chunk)).rarity = rare
-    for chunk, held in phrase.items():
-        found.setdefault(chunk, Candidate(chunk)).phrase = held
-    for chunk, held in verbatim.items():
-        found.setdefault(chunk, Candidate(chunk)).verbatim = held
-    for chunk, like in named.items():
-        found.setdefault(chunk, Candidate(chunk)).named = like
-    for chunk, pointed in place.items():
-        found.setdefault(chunk, Candidate(chunk)).place = pointed
+    for kind, shares in evidence.items():
+        for chunk, share in shares.items():
+            found.setdefault(chunk, Candidate(chunk)).evidence[kind] = share
     for number, (chunk, bm25) in enumerate(matching):
         if number < CANDIDATES:
             found.setdefault(chunk, Candidate(chunk)).bm25 = bm25
@@ -278,7 +269,14 @@ def rank(
         return []
     features = _Features(query, weights, outlines.values())
     vector, keyword = _shares(query, mode, weights)
-    phrase = weights.phrase_of_action if query.shape is Shape.ACTION else weights.phrase
+    of_evidence = {
+        "rare": weights.rare,
+        "phrase": weights.phrase_of_action if query.shape is Shape.ACTION else weights.phrase,
+        "verbatim": weights.verbatim,
+        "uses": weights.uses,
+        "named": weights.named,
+        "place": weights.place,
+    }
     ranked = []
     for candidate in candidates:
         outline = outlines.get(candidate.chunk)
@@ -289,16 +287,8 @@ def rank(
             components["vector"] = vector * candidate.cosine
         if candidate.bm25 is not None:
             components["keyword"] = keyword * candidate.bm25 / best_bm25
-        if candidate.rarity:
-            components["rare"] = weights.rare * candidate.rarity
-        if candidate.phrase:
-            components["phrase"] = phrase * candidate.phrase
-        if candidate.verbatim:
-            components["verbatim"] = weights.verbatim * candidate.verbatim
-        if candidate.named:
-            components["named"] = weights.named * candidate.named
-        if candidate.place:
-            components["place"] = weights.place * candidate.place
+        for kind, share in candidate.evidence.items():
+            components[kind] = of_evidence[kind] * share
         score = sum(components.values())
         if score > 0:
             ranked.append(Ranked(candidate.chunk, outline.path, score, components))
@@ -322,11 +312,11 @@ def _add_file_evidence(ranked: list[Ranked], weights: Weights) -> None:
 
 
 def best(query: ParsedQuery, ranked: Sequence[_S], limit: int, file: Callable[[_S], Hashable]) -> list[_S]:
-    """What is shown of `ranked`: one of each file first, but for an action, which each passage answers by itself, as
-    each does whose symbol is like the name that the query is."""
+    """What is shown of `ranked`: one of each file first, but for an action, which each passage answers by itself, as do
+    those of a name, and those that use what is asked for."""
     if query.shape is Shape.ACTION:
         return list(ranked[:limit])
-    return one_per_file_first(ranked, limit, lambda item: id(item) if "named" in item.components else file(item))
+    return one_per_file_first(ranked, limit, lambda item: id(item) if _EACH & item.components.keys() else file(item))
 
 
 def one_per_file_first(ranked: Sequence[_T], limit: int, file: Callable[[_T], Hashable]) -> list[_T]:
@@ -341,15 +331,8 @@ def one_per_file_first(ranked: Sequence[_T], limit: int, file: Callable[[_T], Ha
 
 
 def _is_far(candidate: Candidate) -> bool:
-    is_told = candidate.bm25 is not None or any(
-        (
-            candidate.phrase,
-            candidate.verbatim,
-            candidate.named,
-            candidate.place,
-        )
-    )
-    return not is_told and candidate.cosine is not None and candidate.cosine < COSINE_FLOOR
+    found_by_words = candidate.bm25 is not None or candidate.evidence.keys() - {"rare"}
+    return not found_by_words and candidate.cosine is not None and candidate.cosine < COSINE_FLOOR
 
 
 def _shares(query: ParsedQuery, mode: SearchMode, weights: Weights) -> tuple[float, float]:

@@ -28,6 +28,7 @@ from lucastrad.search.ranking import (
     PHRASES,
     QUOTING,
     RARE,
+    USING,
     Candidate,
     Holders,
     candidates_of,
@@ -37,11 +38,13 @@ from lucastrad.search.ranking import (
     rare_words,
     rarities,
 )
+from lucastrad.search.uses import use_of
 from lucastrad.storage.keywords import MOST_SPANS, Field, KeywordIndex, Pair
 from lucastrad.storage.records import ChunkSpan
 from lucastrad.storage.vectors.planner import QueryKind
 from lucastrad.storage.vectors.spans import covered
-from lucastrad.types import SearchMode, SearchQuery, VectorSpace
+from lucastrad.text.words import terms
+from lucastrad.types import SearchMode, SearchQuery, StoredChunk, VectorSpace
 
 FIELD_BOOSTS = {Field.BODY: 1.0, Field.SYMBOL: 2.5, Field.PATH: 1.2}
 _HoldersOf = dict[str, Holders]
@@ -109,24 +112,15 @@ def candidates(scope: Scope, plan: Plan) -> list[Candidate]:
         seen.holders = _holders(keywords, rare_words(parsed, query.mode), within)
     if scope.overlay.files:
         seen = _overlaid(scope, plan, pairs, seen)
-    rarity = rarities(parsed, seen.holders, len(keywords))
-    phrase = phrases(seen.adjacent[:PHRASES], pairs)
-    by_words = query.mode is not SearchMode.VECTOR
-    verbatim = _quoted(scope, plan, within) if by_words and parsed.quotes else {}
-    named = _named(scope, plan, within) if by_words and parsed.name else {}
-    place = _pointed_at(scope, plan) if by_words else {}
+    evidence = {
+        "rare": rarities(parsed, seen.holders, len(keywords)),
+        "phrase": phrases(seen.adjacent[:PHRASES], pairs),
+    }
+    if query.mode is not SearchMode.VECTOR:
+        evidence |= _looked_up(scope, plan, within)
     if vector is not None:
-        wanted = rarity.keys() | phrase.keys() | verbatim.keys() | named.keys() | place.keys()
-        seen.nearest = _with_cosines_of(wanted, seen.nearest, scope.vectors, vector)
-    found = candidates_of(
-        seen.nearest,
-        seen.matching[:matches],
-        rarity=rarity,
-        phrase=phrase,
-        verbatim=verbatim,
-        named=named,
-        place=place,
-    )
+        seen.nearest = _with_cosines_of(set().union(*evidence.values()), seen.nearest, scope.vectors, vector)
+    found = candidates_of(seen.nearest, seen.matching[:matches], evidence)
     if plan.left_out is not None and plan.left_out[0] is scope.indexer:
         found = [candidate for candidate in found if candidate.chunk != plan.left_out[1]]
     return found
@@ -153,6 +147,17 @@ def _holders(keywords: KeywordIndex, terms: Sequence[str], within: list[ChunkSpa
     }
 
 
+def _looked_up(scope: Scope, plan: Plan, within: list[ChunkSpan] | None) -> dict[str, dict[int, float]]:
+    """What the form of the query asks for in particular, by the kind of evidence."""
+    parsed = plan.parsed
+    return {
+        "verbatim": _quoted(scope, plan, within) if parsed.quotes else {},
+        "uses": _uses(scope, plan, within) if parsed.used else {},
+        "named": _named(scope, plan, within) if parsed.name else {},
+        "place": _pointed_at(scope, plan) if parsed.places else {},
+    }
+
+
 def _quoted(scope: Scope, plan: Plan, within: list[ChunkSpan] | None) -> dict[int, float]:
     """Passage → how much it holds of what the query quotes. The index knows the words and their order; what stands
     between them is read."""
@@ -162,11 +167,27 @@ def _quoted(scope: Scope, plan: Plan, within: list[ChunkSpan] | None) -> dict[in
         for quote in wanted:
             found = _best_within(partial(store.keywords.phrase, quote.terms), within, QUOTING)
             saying.update(chunk for chunk, _ in found)
-    live = scope.overlay.files
-    read = [chunk for chunk in store.catalog.chunks(list(saying)).values() if chunk.path not in live]
-    read += [chunk for file in filter(_passing(scope, plan), live.values()) for chunk in file.chunks]
-    shares = {chunk.id: share_held(wanted, chunk.text) for chunk in read}
+    shares = {chunk.id: share_held(wanted, chunk.text) for chunk in _read(scope, plan, saying)}
     return {chunk: share for chunk, share in shares.items() if share}
+
+
+def _uses(scope: Scope, plan: Plan, within: list[ChunkSpan] | None) -> dict[int, float]:
+    """Passage → how much it uses the name whose uses are asked for."""
+    name = plan.parsed.used
+    found: Found = []
+    if within is None or within:
+        word = [(term, 1.0) for term in terms(name)[:1]]
+        found = _best_within(partial(scope.indexer.store.keywords.search, word, {Field.BODY: 1.0}), within, USING)
+    read = _read(scope, plan, [chunk for chunk, _ in found])
+    uses = {chunk.id: use_of(name, chunk.symbol, chunk.text) for chunk in read}
+    return {chunk: use for chunk, use in uses.items() if use}
+
+
+def _read(scope: Scope, plan: Plan, chunks: Iterable[int]) -> list[StoredChunk]:
+    """Those of the indexed passages that no buffer hides, and all of the buffers that may be found."""
+    live = scope.overlay.files
+    read = [chunk for chunk in scope.indexer.store.catalog.chunks(list(chunks)).values() if chunk.path not in live]
+    return read + [chunk for file in filter(_passing(scope, plan), live.values()) for chunk in file.chunks]
 
 
 def _named(scope: Scope, plan: Plan, within: list[ChunkSpan] | None) -> dict[int, float]:

@@ -436,3 +436,28 @@ async def test_a_name_is_found_as_it_is_typed_and_one_that_is_defined_is_that_on
         await desk.type("typed.py", "def settle_account():\n    return 1\n")
         assert (await first("settleacount"))[0] == "settle_account"
         assert await first("settle_account") == ("settle_account", 0.0)
+
+
+@pytest.mark.parametrize("mode", [SearchMode.HYBRID, SearchMode.KEYWORD])
+async def test_who_calls_a_function_is_answered_by_its_callers_of_any_file(tmp_path: Path, mode: SearchMode) -> None:
+    steps = "    step(1)\n" * 40
+    noise = {f"n{n}.py": f"def who_calls_{n}():\n    return calls_{n}\n" for n in range(CANDIDATES)}
+    files = {
+        "ledger.py": "def settle_account(a):\n    return a\n\n\ndef other():\n    return 1\n",
+        "day.py": f"def close_day():\n    settle_account(1)\n{steps}\n\n"
+        f"def open_day():\n    settle_account(2)\n{steps}",
+        "docs.md": "# Accounts\n\nThey are settled by settle_account.\n",
+    }
+    async with desk_with(tmp_path, noise | files) as desk:
+
+        async def answer(**where: Any) -> list[str]:
+            hits = await desk.find("who calls settle_account?", mode, **where)
+            return [hit.chunk.symbol for hit in hits if "uses" in hit.components]
+
+        assert set((await answer())[:2]) == {"close_day", "open_day"}
+        assert "settle_account" not in await answer()
+        assert await answer(paths=("n1.py",)) == []
+        await desk.type("day.py", "def close_day():\n    return 1\n")
+        await desk.type("night.py", "def close_night():\n    settle_account(3)\n")
+        assert (await answer())[0] == "close_night"
+        assert "open_day" not in await answer()

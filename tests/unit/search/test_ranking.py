@@ -49,40 +49,34 @@ def test_found_by_both_beats_found_by_one() -> None:
 def test_a_match_beyond_those_that_are_ranked_still_tells_a_near_passage_its_score() -> None:
     near, far, last = 1, 7, 1_000 + CANDIDATES
     matching = [(1_000 + place, 9.0) for place in range(CANDIDATES)] + [(near, 2.0), (last, 1.0)]
-    found = {
-        one.chunk: one
-        for one in candidates_of(
-            [(near, 0.8), (far, 0.7)],
-            matching,
-            rarity={far: 0.5},
-            phrase={near: 0.2},
-            verbatim={near: 0.5},
-            named={far: 0.9},
-            place={far: 1.0},
-        )
-    }
-    assert found[near] == Candidate(near, cosine=0.8, bm25=2.0, phrase=0.2, verbatim=0.5)
-    assert found[far] == Candidate(far, cosine=0.7, rarity=0.5, named=0.9, place=1.0)
+    evidence = {"rare": {far: 0.5}, "phrase": {near: 0.2}, "place": {far: 1.0}}
+    found = {one.chunk: one for one in candidates_of([(near, 0.8), (far, 0.7)], matching, evidence)}
+    assert found[near] == Candidate(near, cosine=0.8, bm25=2.0, evidence={"phrase": 0.2})
+    assert found[far] == Candidate(far, cosine=0.7, evidence={"rare": 0.5, "place": 1.0})
     assert found[1_000] == Candidate(1_000, bm25=9.0)
     assert last not in found
 
 
 def test_the_passage_that_holds_the_rare_word_comes_before_nearer_ones() -> None:
     outlines = {n: Outline(path, "python", "") for n, path in enumerate(("near.py", "holds.py"))}
-    found = [Candidate(0, cosine=0.8, bm25=9.0), Candidate(1, cosine=0.5, bm25=5.0, rarity=1.0)]
+    found = [Candidate(0, cosine=0.8, bm25=9.0), Candidate(1, cosine=0.5, bm25=5.0, evidence={"rare": 1.0})]
     first = rank(parse("where is max_retries read"), HYBRID, found, outlines, best_bm25=9.0)[0]
     assert (first.path, first.components["rare"]) == ("holds.py", Weights().rare)
 
 
 def test_a_far_passage_is_a_hit_where_the_query_points_at_it_or_says_it() -> None:
     outlines = {1: Outline("a.py", "python", "")}
-    for found, hits in ((Candidate(1, 0.1), 0), (Candidate(1, 0.1, place=1.0), 1), (Candidate(1, 0.1, phrase=0.5), 1)):
+    for found, hits in (
+        (Candidate(1, 0.1), 0),
+        (Candidate(1, 0.1, evidence={"place": 1.0}), 1),
+        (Candidate(1, 0.1, evidence={"phrase": 0.5}), 1),
+    ):
         assert len(rank(parse("a.py:7 zzzqqq"), HYBRID, [found], outlines, best_bm25=1.0)) == hits
 
 
 def test_the_passage_that_says_it_word_by_word_comes_before_nearer_ones() -> None:
     outlines = {n: Outline(path, "python", "") for n, path in enumerate(("near.py", "says.py"))}
-    found = [Candidate(0, cosine=0.7, bm25=9.0), Candidate(1, cosine=0.5, bm25=8.0, phrase=1.0)]
+    found = [Candidate(0, cosine=0.7, bm25=9.0), Candidate(1, cosine=0.5, bm25=8.0, evidence={"phrase": 1.0})]
     for query, weight in (
         ("why is the cache full", Weights().phrase),
         ("return the oldest", Weights().phrase_of_action),
@@ -94,8 +88,8 @@ def test_the_passage_that_says_it_word_by_word_comes_before_nearer_ones() -> Non
 def test_the_passage_that_holds_what_is_quoted_comes_before_one_that_is_like_it_in_all_else() -> None:
     outlines = {n: Outline(path, "python", "") for n, path in enumerate(("like.py", "holds.py"))}
     found = [
-        Candidate(0, cosine=0.9, bm25=9.0, phrase=0.8),
-        Candidate(1, cosine=0.4, bm25=3.0, phrase=0.8, verbatim=1.0),
+        Candidate(0, 0.9, 9.0, {"phrase": 0.8}),
+        Candidate(1, 0.4, 3.0, {"phrase": 0.8, "verbatim": 1.0}),
     ]
     first = rank(parse("x = basket.total(1);"), HYBRID, found, outlines, best_bm25=9.0)[0]
     assert (first.path, first.components["verbatim"]) == ("holds.py", Weights().verbatim)
