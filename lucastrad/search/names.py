@@ -21,7 +21,11 @@ _FOREIGN = re.compile(
     r"(^|[/_.-])(win|win32|win64|windows|nt|msvc|mingw|cygwin|aix|sunos|solaris|os390|zos|haiku|qnx|ibmi)([/_.-]|$)",
     re.IGNORECASE,
 )
-_MARKS = {"test": _TEST, "example": _EXAMPLE, "header": _HEADER, "platform": _FOREIGN}
+_RECORD = re.compile(
+    r"(^|/)(change(s|_?log)|history|news|releases?|licen[cs]es?|copying|authors|notice)\b[^/]*$", re.IGNORECASE
+)
+"""What tells how things came about, not what to do."""
+_MARKS = {"test": _TEST, "example": _EXAMPLE, "header": _HEADER, "platform": _FOREIGN, "record": _RECORD}
 """What a path may be of: a component of the score each. A platform is one that LucAstra does not run on."""
 _VERSION = re.compile(r"(?:^|/)v(\d{1,3})(?=/)")
 _SEPARATOR = re.compile(r"[.:#/ ]")

@@ -48,6 +48,7 @@ _ASKS = re.compile(
     r"|[^?]*\?+\s*$",
     re.IGNORECASE,
 )
+_HOW_TO = re.compile(r"how\s+(?:(?:do|can|should|would)\s+(?:i|we|you|one)|to)\b", re.IGNORECASE)
 _IS_SENTENCE = re.compile(
     r"(?<!\bin )(?<!\bof )(?<!\bon )(?<!\bfor )(?<!\bfrom )(?<!\bto )(?<!\bwith )"
     r"\b(?:the|an?|this|these|its?|whether|if|that|all|each|every|any|given|is|are)\b",
@@ -160,6 +161,11 @@ class ParsedQuery:
     quotes: tuple[Quote, ...] = ()
     """What is wanted as it stands."""
     shape: Shape = Shape.QUESTION
+
+    @property
+    def is_how_to(self) -> bool:
+        """Whether it asks what to do, which documentation says, rather than what is done."""
+        return _HOW_TO.match(self.text.lstrip()) is not None
 
     @property
     def code(self) -> frozenset[str]:

@@ -62,6 +62,8 @@ class Weights:
     test: float = -0.4
     example: float = -0.06
     prose: float = -0.1
+    prose_of_how_to: float = 0.2
+    """The same for "how do I run the tests", which asks for instructions: not for change logs, nor for tests."""
     header: float = -0.1
     """A C or C++ header, a `.d.ts` or a `.pyi`: what it declares is written elsewhere."""
     platform: float = -0.3
@@ -120,7 +122,8 @@ _TEST_QUERY = frozenset({"test", "tests", "testing", "tested", "spec", "fixture"
 _PLATFORM_QUERY = frozenset(
     {"window", "win", "win32", "win64", "msvc", "mingw", "cygwin", "nt", "aix", "solari", "haiku"}
 )
-_PROSE = frozenset({"markdown", "rst", "text", "asciidoc", "org", "html", "json", "yaml", "toml", "xml", "ini"})
+_INSTRUCTIONS = frozenset({"markdown", "rst", "text", "asciidoc", "org"})
+_PROSE = _INSTRUCTIONS | {"html", "json", "yaml", "toml", "xml", "ini"}
 
 
 @dataclass(slots=True)
@@ -352,7 +355,8 @@ class _Features:
         self._weights = weights
         self._is_action = query.shape is Shape.ACTION
         marks = {"test": weights.test, "example": weights.example, "header": weights.header}
-        if query.words & _TEST_QUERY:
+        self._is_how_to = query.is_how_to
+        if query.words & _TEST_QUERY and not query.is_how_to:
             del marks["test"]
         if not query.words & _PLATFORM_QUERY:
             marks["platform"] = weights.platform
@@ -389,7 +393,9 @@ class _Features:
     def _of_path(self, outline: Outline) -> dict[str, float]:
         file, weights = FileName.of(outline.path), self._weights
         found = {mark: self._of_marks[mark] for mark in file.marks if mark in self._of_marks}
-        if outline.language in _PROSE and weights.prose:
+        if self._is_how_to and outline.language in _INSTRUCTIONS and "record" not in file.marks:
+            found["prose"] = weights.prose_of_how_to
+        elif outline.language in _PROSE and weights.prose:
             found["prose"] = weights.prose
         if file.versions and self._is_old(file):
             found["old"] = weights.old_version

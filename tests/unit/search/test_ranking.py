@@ -381,3 +381,22 @@ def test_a_weight_of_nothing_takes_its_feature_out() -> None:
     outlines = {1: Outline("tests/a.py", "python", "")}
     (item,) = rank(parse("how"), HYBRID, [Candidate(1, 0.5, 5.0)], outlines, best_bm25=5.0, weights=Weights(test=0.0))
     assert "test" not in item.components
+
+
+@pytest.mark.parametrize("query", ["how do I run the tests", "How to run the tests?", "how can we run tests"])
+def test_who_asks_how_to_do_a_thing_gets_instructions_and_neither_tests_nor_change_logs(query: str) -> None:
+    check(
+        query,
+        [
+            ("tests/test_pool.py", "python", "test_pool", 0.75, 5.0),
+            ("CHANGELOG.md", "markdown", "Changes", 0.75, 5.0),
+            ("src/loop.py", "python", "start", 0.75, 5.0),
+            ("CONTRIBUTING.md", "markdown", "Contributing", 0.75, 5.0),
+        ],
+        ["CONTRIBUTING.md", "src/loop.py", "CHANGELOG.md", "tests/test_pool.py"],
+    )
+
+
+def test_who_asks_how_a_thing_is_done_gets_the_code() -> None:
+    found = [("README.md", "markdown", "", 0.8, 5.0), ("src/pool.py", "python", "", 0.8, 5.0)]
+    check("how are connections closed", found, ["src/pool.py", "README.md"])
