@@ -14,6 +14,7 @@ from benchmarks.retrieval import bars
 from benchmarks.retrieval.scoring import Question, Target
 from benchmarks.retrieval.searcher import Searcher
 from benchmarks.retrieval.systems import Corpus
+from lucastrad.text.words import spelling
 from lucastrad.types import StoredChunk
 
 _SEED = 20_261_126
@@ -49,12 +50,15 @@ def corpus(one: Corpus) -> Corpus:
 
 
 def misspelt(name: str, drawn: random.Random) -> str:
-    """With two letters swapped, one left out, or one twice."""
-    at = drawn.randrange(1, len(name) - 2)
-    return drawn.choice(
-        [
-            name[:at] + name[at + 1] + name[at] + name[at + 2 :],
-            name[:at] + name[at + 1 :],
-            name[:at] + name[at] + name[at:],
-        ]
-    )
+    """With two letters swapped, one left out, or one twice; a separator is no letter."""
+    while True:
+        at = drawn.randrange(1, len(name) - 2)
+        typed = drawn.choice(
+            [
+                name[:at] + name[at + 1] + name[at] + name[at + 2 :],
+                name[:at] + name[at + 1 :],
+                name[:at] + name[at] + name[at:],
+            ]
+        )
+        if spelling(typed) != spelling(name):
+            return typed

@@ -160,7 +160,8 @@ class ConversationService:
         return conversation
 
     async def delete(self, id_: str) -> None:
-        """Delete a conversation; raises ConversationBusy while an answer is being written in it."""
+        """Delete a conversation, after an answer in it that was stopped; raises ConversationBusy while one is being
+        written."""
         await self._free(id_)
         await self._in_store(lambda store: store.delete(id_))
         self._tell(id_, ChangeKind.DELETED, 0)
@@ -224,9 +225,9 @@ class ConversationService:
                     yield
                 except Exception as error:
                     failure = error  # raised below, in no group
-                finally:
-                    nursery.cancel_scope.shield = True  # too late to cancel what has ended
-                    nursery.cancel_scope.cancel()
+                # Not where it was cancelled. What has ended is not cancelled any more: hence the shield.
+                nursery.cancel_scope.shield = True
+                nursery.cancel_scope.cancel()
         finally:
             del self._answering[id_]
             answering.ended.set()

@@ -8,7 +8,7 @@ import io
 import json
 import logging
 import shutil
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -33,6 +33,7 @@ _log = logging.getLogger(__name__)
 
 _PROGRESS_SECONDS = 0.25
 _RESTART_SECONDS = 2.0
+_ARRIVING_SECONDS = 5.0
 
 ReportProgress = Callable[[IndexProgress], Awaitable[None]]
 RulesFor = Callable[[Path], ScanRules]
@@ -109,7 +110,7 @@ class WorkspaceService:
         self._forget_rules = forget_rules
         self._open_watcher = open_watcher
         self._running: dict[Path, _Running] = {}
-        self._arriving: set[trio.Event] = set()
+        self._arriving: dict[trio.Event, Path] = {}
         self._nursery: trio.Nursery | None = None
         self._rules_changed = Broadcast()
 
@@ -128,11 +129,11 @@ class WorkspaceService:
     async def attach(self, path: Path) -> None:
         """Make sure that `path` is, or lies in, a workspace."""
         arrived = trio.Event()
-        self._arriving.add(arrived)
+        self._arriving[arrived] = path
         try:
             await self._ensure(path)
         finally:
-            self._arriving.discard(arrived)
+            del self._arriving[arrived]
             arrived.set()
 
     async def index(self, path: Path, *, wait: bool, progress: ReportProgress | None = None) -> IndexOutcome:
@@ -244,10 +245,14 @@ class WorkspaceService:
             code=ErrorCode.WORKSPACE_NOT_FOUND,
         )
 
-    async def arrived(self) -> None:
-        """Wait for the folders that are being attached: an editor does not know yet whether they are workspaces."""
-        for arriving in tuple(self._arriving):
-            await arriving.wait()
+    async def arrived(self, folders: Collection[Path]) -> None:
+        """Wait, a few seconds at most, for those of `folders` that are being attached, or lie in one that is: an editor
+        does not know when they have become workspaces."""
+        with trio.move_on_after(_ARRIVING_SECONDS):
+            for event, path in tuple(self._arriving.items()):
+                root = await trio.to_thread.run_sync(_resolved, path)
+                if any(folder.is_relative_to(root) for folder in folders):
+                    await event.wait()
 
     def rescan_all(self) -> None:
         """The rules may have changed: compare every tree with them."""

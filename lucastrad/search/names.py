@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from lucastrad.search.query import names_of
+from lucastrad.storage.keywords import BEGINNING, EDITS_FROM
 from lucastrad.text.words import spelling
 
 _REMEMBERED = 32_768
@@ -84,12 +85,13 @@ class SymbolName:
 
 def closeness(typed: str, symbol: str) -> float:
     """How much a name as somebody types it (`text.words.spelling`) is like that of a symbol, from 0 to 1: the same, its
-    beginning, or with a letter or two wrong."""
+    beginning, or with a letter or two wrong, as `KeywordIndex.named` and `named_alike` find them."""
     defined = spelling(symbol)
+    if typed == defined:
+        return 1.0
     if defined.startswith(typed):
-        return len(typed) / len(defined)
-    matcher = difflib.SequenceMatcher(None, typed, defined, autojunk=False)
-    if matcher.real_quick_ratio() < _LEAST_ALIKE or matcher.quick_ratio() < _LEAST_ALIKE:
-        return 0.0  # as nearly all of an open file's are; the ratio itself takes ten times as long
-    ratio = matcher.ratio()
+        return len(typed) / len(defined) if len(typed) >= BEGINNING else 0.0
+    if len(typed) < EDITS_FROM[0] or abs(len(typed) - len(defined)) > len(EDITS_FROM):
+        return 0.0
+    ratio = difflib.SequenceMatcher(None, typed, defined, autojunk=False).ratio()
     return ratio if ratio >= _LEAST_ALIKE else 0.0

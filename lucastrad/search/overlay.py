@@ -158,6 +158,16 @@ class Overlay:
                     found.append((chunk.id, held))
         return found
 
+    def saying(self, rows: Iterable[Sequence[str]], passes: Passes) -> list[StoredChunk]:
+        """Every chunk whose body holds one of `rows`, each some terms, in a row."""
+        wanted = [f" {' '.join(row)} " for row in rows]
+        return [
+            chunk
+            for live in filter(passes, self.files.values())
+            for chunk, body in zip(live.chunks, live.bodies, strict=True)
+            if any(row in body for row in wanted)
+        ]
+
     def is_unsaved(self, chunk: int, path: str) -> bool:
         """Whether a chunk of `path` stands in a buffer only."""
         return chunk < 0 and path not in self.saved

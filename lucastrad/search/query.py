@@ -10,12 +10,14 @@ from itertools import chain, pairwise
 from lucastrad.search.places import Place, places
 from lucastrad.search.quotes import Quote, quotes
 from lucastrad.search.uses import used
-from lucastrad.text.words import STOPWORDS, identifiers, parts_of, spelling, stem, terms, written
+from lucastrad.text.words import STOPWORDS, identifiers, last_part, parts_of, stem, terms, written
 
 _CODE_SHAPED = re.compile(r"[a-z0-9][A-Z]|\w_\w")
 """camelCase or snake_case. An acronym among words (URL, HTML) is prose."""
 _QUALIFIED = re.compile(r"(?<!\w)\w++(?:(?:\.|::|->|#)\w++)++")
 """`Basket.total`, `std::sort`: symbols are stored with dots. Possessive: 4,096 letters took 0.4 s."""
+_IDENTIFIER = re.compile(r"[\w$@-]++(?:(?:\.|::|->|#)[\w$@-]++)*+(?:\(\))?")
+"""One name, maybe with what it belongs to. A `-` may stand in it: so CSS and Lisp name things."""
 _MEMBER = re.compile(r"(?<!\w)(?:[A-Z]\w*+\.|\w++(?:::|->|#))(\w{4,})")
 """What a class or a pointer has: a dot after a small letter may as well end a file's name or a sentence."""
 _MAX_TERMS = 48
@@ -155,7 +157,7 @@ class ParsedQuery:
     places: tuple[Place, ...] = ()
     """Files, and lines of them, that it names."""
     name: str = ""
-    """How the one identifier is spelled that the query is; empty for any other query."""
+    """The last part of the one identifier that the query is, as it is typed; empty for any other query."""
     used: str = ""
     """The name whose uses are asked for; empty for any other query."""
     quotes: tuple[Quote, ...] = ()
@@ -183,6 +185,8 @@ def parse(text: str) -> ParsedQuery:
     qualified = {re.sub(r"::|->|#", ".", match[0]) for match in _QUALIFIED.finditer(text)}
     spelled = names | {name.rpartition(".")[2] for name in qualified}
     shape = _shape(text, names, single=single)
+    named_places = places(text)
+    is_name = not named_places and _IDENTIFIER.fullmatch(text.strip()) is not None
     counts = Counter(said)
     return ParsedQuery(
         text=text,
@@ -191,10 +195,10 @@ def parse(text: str) -> ParsedQuery:
         words=frozenset(counts),
         symbols=frozenset(name.lower() for name in names | qualified),
         spelled=frozenset(spelled),
-        places=places(text),
-        name=spelling(text) if shape is Shape.NAME else "",
+        places=named_places,
+        name=last_part(text) if shape is Shape.NAME and is_name else "",
         used=used(text),
-        quotes=quotes(text, asks=_asks, acts=shape is Shape.ACTION),
+        quotes=() if single and named_places else quotes(text, asks=_asks, acts=shape is Shape.ACTION),
         shape=shape,
     )
 

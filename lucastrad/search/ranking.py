@@ -245,7 +245,9 @@ def candidates_of(
     found = {chunk: Candidate(chunk, cosine=cosine) for chunk, cosine in nearest}
     for kind, shares in evidence.items():
         for chunk, share in shares.items():
-            found.setdefault(chunk, Candidate(chunk)).evidence[kind] = share
+            told = found.setdefault(chunk, Candidate(chunk))
+            if share:
+                told.evidence[kind] = share
     for number, (chunk, bm25) in enumerate(matching):
         if number < CANDIDATES:
             found.setdefault(chunk, Candidate(chunk)).bm25 = bm25
@@ -319,7 +321,11 @@ def best(query: ParsedQuery, ranked: Sequence[_S], limit: int, file: Callable[[_
     those of a name, and those that use what is asked for."""
     if query.shape is Shape.ACTION:
         return list(ranked[:limit])
-    return one_per_file_first(ranked, limit, lambda item: id(item) if _EACH & item.components.keys() else file(item))
+    return one_per_file_first(ranked, limit, lambda item: id(item) if _by_itself(item.components) else file(item))
+
+
+def _by_itself(components: Mapping[str, float]) -> bool:
+    return not _EACH.isdisjoint(components) and "part" not in components
 
 
 def one_per_file_first(ranked: Sequence[_T], limit: int, file: Callable[[_T], Hashable]) -> list[_T]:

@@ -43,10 +43,11 @@ from lucastrad.storage.keywords import MOST_SPANS, Field, KeywordIndex, Pair
 from lucastrad.storage.records import ChunkSpan
 from lucastrad.storage.vectors.planner import QueryKind
 from lucastrad.storage.vectors.spans import covered
-from lucastrad.text.words import terms
+from lucastrad.text.words import spelling, terms
 from lucastrad.types import SearchMode, SearchQuery, StoredChunk, VectorSpace
 
 FIELD_BOOSTS = {Field.BODY: 1.0, Field.SYMBOL: 2.5, Field.PATH: 1.2}
+_NAMES_LOOKED_AT = 1_000
 _HoldersOf = dict[str, Holders]
 """By word."""
 
@@ -76,6 +77,8 @@ class Plan:
     roots: tuple[str, ...] = ()
     """Of all workspaces."""
     kind: QueryKind = QueryKind.QUESTION
+    is_used_name: bool = False
+    """Some workspace holds the name that the query is as a word: it is spelled right."""
     left_out: tuple[WorkspaceIndexer, int] | None = None
     """A passage that is not to be found: the one that others are related to."""
 
@@ -161,50 +164,71 @@ def _looked_up(scope: Scope, plan: Plan, within: list[ChunkSpan] | None) -> dict
 def _quoted(scope: Scope, plan: Plan, within: list[ChunkSpan] | None) -> dict[int, float]:
     """Passage → how much it holds of what the query quotes. The index knows the words and their order; what stands
     between them is read."""
-    store, wanted = scope.indexer.store, plan.parsed.quotes
+    wanted, limit = plan.parsed.quotes, QUOTING + scope.overlay.hidden_chunks
     saying: set[int] = set()
     if within is None or within:
         for quote in wanted:
-            found = _best_within(partial(store.keywords.phrase, quote.terms), within, QUOTING)
-            saying.update(chunk for chunk, _ in found)
-    shares = {chunk.id: share_held(wanted, chunk.text) for chunk in _read(scope, plan, saying)}
+            phrase = partial(scope.indexer.store.keywords.phrase, quote.terms)
+            saying.update(chunk for chunk, _ in _best_within(phrase, within, limit))
+    read = _read(scope, plan, saying, [quote.terms for quote in wanted])
+    shares = {chunk.id: share_held(wanted, chunk.text) for chunk in read}
     return {chunk: share for chunk, share in shares.items() if share}
 
 
 def _uses(scope: Scope, plan: Plan, within: list[ChunkSpan] | None) -> dict[int, float]:
     """Passage → how much it uses the name whose uses are asked for."""
-    name = plan.parsed.used
+    name, limit = plan.parsed.used, USING + scope.overlay.hidden_chunks
+    word = terms(name)[:1]
     found: Found = []
     if within is None or within:
-        word = [(term, 1.0) for term in terms(name)[:1]]
-        found = _best_within(partial(scope.indexer.store.keywords.search, word, {Field.BODY: 1.0}), within, USING)
-    read = _read(scope, plan, [chunk for chunk, _ in found])
+        search = partial(scope.indexer.store.keywords.search, [(term, 1.0) for term in word], {Field.BODY: 1.0})
+        found = _best_within(search, within, limit)
+    read = _read(scope, plan, [chunk for chunk, _ in found], [word])
     uses = {chunk.id: use_of(name, chunk.symbol, chunk.text) for chunk in read}
     return {chunk: use for chunk, use in uses.items() if use}
 
 
-def _read(scope: Scope, plan: Plan, chunks: Iterable[int]) -> list[StoredChunk]:
-    """Those of the indexed passages that no buffer hides, and all of the buffers that may be found."""
-    live = scope.overlay.files
-    read = [chunk for chunk in scope.indexer.store.catalog.chunks(list(chunks)).values() if chunk.path not in live]
-    return read + [chunk for file in filter(_passing(scope, plan), live.values()) for chunk in file.chunks]
+def _read(scope: Scope, plan: Plan, chunks: Iterable[int], rows: Iterable[Sequence[str]]) -> list[StoredChunk]:
+    """Those of the indexed passages that no buffer hides, and those of buffers that hold one of `rows` of terms."""
+    overlay, indexed = scope.overlay, scope.indexer.store.catalog.chunks(list(chunks))
+    shown = [chunk for chunk in indexed.values() if chunk.path not in overlay.files]
+    return shown + overlay.saying(rows, _passing(scope, plan))
+
+
+def holds_name(scope: Scope, plan: Plan) -> bool:
+    """Whether a passage of the workspace holds the name that the query is as a word."""
+    words = terms(plan.parsed.name)[:1]
+    return any(scope.indexer.store.keywords.frequencies(words).values()) or any(map(scope.overlay.frequency, words))
 
 
 def _named(scope: Scope, plan: Plan, within: list[ChunkSpan] | None) -> dict[int, float]:
-    """Passage → how much its symbol is like the name that the query is. None where a symbol is just that, which the
-    words tell; where some are but for case and separators, no others."""
-    store, name, live = scope.indexer.store, plan.parsed.name, scope.overlay.files
+    """Passage → how much its symbol is like the name that the query is.
+
+    None where a symbol is just that, which the words tell. Where some are but for case and separators, or the name is a
+    word that is used, no others: it is spelled right, then.
+    """
+    store, name, live = scope.indexer.store, spelling(plan.parsed.name), scope.overlay.files
+    limit = _NAMES_LOOKED_AT + scope.overlay.hidden_chunks
     typed = (chunk for file in filter(_passing(scope, plan), live.values()) for chunk in file.chunks if chunk.symbol)
     symbols = {chunk.id: chunk.symbol for chunk in typed}
-    if within is None or within:
-        found = _best_within(partial(store.keywords.named, name), within, NAMED)
-        outlines = store.catalog.outlines([chunk for chunk, _ in found])
-        symbols |= {chunk: it.symbol for chunk, it in outlines.items() if it.path not in live}
-    if any(SymbolName.of(symbol).last in plan.parsed.spelled for symbol in symbols.values()):
+
+    def look_up(find: Callable[[str, int, list[ChunkSpan] | None], Found]) -> None:
+        if within is None or within:
+            found = _best_within(partial(find, name), within, limit)
+            outlines = store.catalog.outlines([chunk for chunk, _ in found])
+            symbols.update((chunk, it.symbol) for chunk, it in outlines.items() if it.path not in live)
+
+    look_up(store.keywords.named)
+    if any(SymbolName.of(symbol).last == plan.parsed.name.strip("_$@") for symbol in symbols.values()):
         return {}
     likeness = {chunk: closeness(name, symbol) for chunk, symbol in symbols.items()}
-    is_known = 1.0 in likeness.values()
-    return {chunk: like for chunk, like in likeness.items() if like == 1.0 or (like and not is_known)}
+    same = {chunk: like for chunk, like in likeness.items() if like == 1.0}
+    if same or plan.is_used_name:
+        return same
+    look_up(store.keywords.named_alike)
+    likeness = {chunk: closeness(name, symbol) for chunk, symbol in symbols.items()}
+    nearest = sorted((chunk for chunk, like in likeness.items() if like), key=lambda chunk: (-likeness[chunk], chunk))
+    return {chunk: likeness[chunk] for chunk in nearest[:NAMED]}
 
 
 def _pointed_at(scope: Scope, plan: Plan) -> dict[int, float]:

@@ -151,13 +151,13 @@ class SearchService:
     ) -> SearchOutcome:
         """`overlays` are those that were taken before, by workspace."""
         taken = overlays or {}
-        plan = replace(plan, roots=tuple(str(indexer.root) for indexer in self._workspaces.all()))
         folders = await self._resolved(plan.query.folders)
         try:
             covered_folders = self._covered_by(folders)
         except LucAstraError:
-            await self._workspaces.arrived()
+            await self._workspaces.arrived(folders)
             covered_folders = self._covered_by(folders)
+        plan = replace(plan, roots=tuple(str(indexer.root) for indexer in self._workspaces.all()))
         notices: list[str] = []
         scopes: list[Scope] = []
         for indexer, folder in covered_folders:
@@ -184,6 +184,9 @@ class SearchService:
             return found or []
         candidates: dict[Scope, list[Candidate]] = {}
         hits: list[Hit] = []
+        if plan.parsed.name:
+            held = [await self._guarded(one.indexer, notices, retrieval.holds_name, one, plan) for one in scopes]
+            plan = replace(plan, is_used_name=any(held))
 
         async def find(scope: Scope) -> None:
             candidates[scope] = await self._guarded(scope.indexer, notices, retrieval.candidates, scope, plan) or []
@@ -310,6 +313,8 @@ def _first(group: ExceptionGroup[LucAstraError]) -> LucAstraError:
 
 def _searched(scope: Scope, plan: Plan) -> list[Hit]:
     """A whole search of one workspace: one visit to a thread."""
+    if plan.parsed.name:
+        plan = replace(plan, is_used_name=retrieval.holds_name(scope, plan))
     candidates = retrieval.candidates(scope, plan)
     return _ranked(scope, plan, candidates, retrieval.best_bm25(candidates))
 

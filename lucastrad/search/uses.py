@@ -3,6 +3,8 @@
 import re
 from functools import lru_cache
 
+from lucastrad.text.words import last_part
+
 _KIND = r"(?:the\s+)?(?:(?:function|method|class|constant|variable|type|macro|struct)\s+)?"
 _NAME = r"`?(?P<name>[^\W\d][\w.:>#-]*?\w)(?:\(\))?`?"
 _USES = r"(?:calls?|uses?|imports?|references?|invokes?|instantiates?|needs?|depends?\s+on)"
@@ -18,20 +20,24 @@ _USED = tuple(
         rf"(?:find\s+|show\s+)?{_NAME}\s+(?:callers|usages?|references|call\s+sites)\W*",
     )
 )
-_PART = re.compile(r"\.|::|->|#")
+_LONGEST = 200
+"""Characters of such a question: the patterns take longer by the square of them."""
 _MENTIONED = 0.6
 """A passage that names it, and has no call of it."""
 
 
 def used(text: str) -> str:
     """The name whose uses are asked for, as it is typed and without what it belongs to; empty for anything else."""
-    found = next(filter(None, (pattern.fullmatch(text.strip()) for pattern in _USED)), None)
-    return _PART.split(found["name"])[-1] if found else ""
+    asked = text.strip()
+    if len(asked) > _LONGEST:
+        return ""
+    found = next(filter(None, (pattern.fullmatch(asked) for pattern in _USED)), None)
+    return last_part(found["name"]) if found else ""
 
 
 def use_of(name: str, symbol: str, text: str) -> float:
     """How much a passage uses a name, from 0 to 1: its own definition does not, and a call says more than a mention."""
-    if _PART.split(symbol)[-1] == name:
+    if last_part(symbol) == name:
         return 0.0
     use, call = _uses(name)
     if call.search(text):

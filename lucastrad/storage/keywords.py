@@ -40,12 +40,10 @@ MOST_SPANS = 64
 """Of a search within some chunks: each costs a look at the column of ids."""
 _BEGINNINGS = (*"setaiorn", "")
 """How terms begin, the likeliest first; in the end, in any way."""
-
-
 _NAME = "name"
-_EDITS_FROM = (5, 8)
+EDITS_FROM = (5, 8)
 """Letters of a name from which on one of them, and two, may be wrong."""
-_BEGINNING = 4
+BEGINNING = 4
 """So many letters are the beginning of few enough names."""
 
 Pair = tuple[str, str]
@@ -204,14 +202,15 @@ class KeywordIndex:
         return self._best([(tantivy.Occur.Should, query)], limit, within)
 
     def named(self, name: str, limit: int, within: Sequence[ChunkSpan] | None = None) -> list[tuple[int, float]]:
-        """(chunk id, any score) of `limit` chunks at most whose name is this; where none is, of those whose name
-        begins so, or is this but for a letter or two. `within` as in `search`."""
-        exact = tantivy.Query.term_query(self._schema, _NAME, name, index_option="basic")
-        if self._index.searcher().doc_freq(_NAME, name):
-            return self._best([(tantivy.Occur.Should, exact)], limit, within)
+        """(chunk id, any score) of `limit` chunks at most whose name this is. `within` as in `search`."""
+        query = tantivy.Query.term_query(self._schema, _NAME, name, index_option="basic")
+        return self._best([(tantivy.Occur.Should, query)], limit, within)
+
+    def named_alike(self, name: str, limit: int, within: Sequence[ChunkSpan] | None = None) -> list[tuple[int, float]]:
+        """The same of those whose name begins so, or is this but for a letter or two."""
         like = partial(tantivy.Query.fuzzy_term_query, self._schema, _NAME, name)
-        ways = [like(distance=sum(len(name) >= length for length in _EDITS_FROM))]
-        if len(name) >= _BEGINNING:
+        ways = [like(distance=sum(len(name) >= length for length in EDITS_FROM))]
+        if len(name) >= BEGINNING:
             ways.append(like(distance=0, prefix=True))
         return self._best([(tantivy.Occur.Should, way) for way in ways], limit, within)
 

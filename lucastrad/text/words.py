@@ -84,10 +84,17 @@ def identifiers(text: str) -> list[str]:
     return [word for word in words if not word[0].isdigit() and (len(word) <= _LONGEST_WORD or _parts[word])]
 
 
+def last_part(name: str) -> str:
+    """Of a qualified name, as written: `total` of `Basket.total()`. Empty for several words, as headings have."""
+    if len(name.split()) != 1:
+        return ""
+    parts = [part for part in _NAME_SEPARATORS.split(name.strip().removesuffix("()")) if _SEPARATORS.sub("", part)]
+    return parts[-1] if parts else ""
+
+
 def spelling(name: str) -> str:
     """The letters of a name as somebody types it from memory: those of its last part, without case and separators."""
-    parts = [letters for part in _NAME_SEPARATORS.split(name) if (letters := _SEPARATORS.sub("", part).lower())]
-    return parts[-1][:_LONGEST_IDENTIFIER] if parts else ""
+    return _SEPARATORS.sub("", last_part(name)).lower()[:_LONGEST_IDENTIFIER]
 
 
 def parts_of(word: str) -> tuple[str, ...]:

@@ -25,25 +25,30 @@ def initialize(session: "Session", params: lsp.InitializeParams) -> None:
     folders = [folder.uri for folder in params.workspace_folders or []]
     if not folders and (root := params.root_uri or params.root_path):
         folders = [root]
-    session.in_background(attach(session, folders))
+    attach_all(session, folders)
 
 
 def did_change_workspace_folders(session: "Session", params: lsp.DidChangeWorkspaceFoldersParams) -> None:
     """Take folders that were added; one that was closed in an editor keeps its index."""
-    session.in_background(attach(session, [folder.uri for folder in params.event.added]))
+    attach_all(session, [folder.uri for folder in params.event.added])
 
 
-async def attach(session: "Session", folders: Iterable[str]) -> None:
-    """Make workspaces of `folders`; the user is warned of each that cannot be one."""
+def attach_all(session: "Session", folders: Iterable[str]) -> None:
+    """Make workspaces of `folders`, side by side: what is searched next may be in any of them."""
     for folder in folders:
-        try:
-            path = path_from_wire(folder, field="workspaceFolders")
-            await session.services.workspaces.attach(path)
-        except LucAstraError as error:
-            session.warn(error.message)
-        else:
-            if session.engine.client_can("window.work_done_progress"):
-                session.start(show_indexing(session, path))
+        session.in_background(attach(session, folder))
+
+
+async def attach(session: "Session", folder: str) -> None:
+    """Make a workspace of `folder`; the user is warned where it cannot be one."""
+    try:
+        path = path_from_wire(folder, field="workspaceFolders")
+        await session.services.workspaces.attach(path)
+    except LucAstraError as error:
+        session.warn(error.message)
+    else:
+        if session.engine.client_can("window.work_done_progress"):
+            session.start(show_indexing(session, path))
 
 
 async def leave_with(session: "Session", pid: int) -> None:

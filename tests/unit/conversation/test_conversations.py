@@ -65,6 +65,7 @@ async def sending(service: ConversationService, id_: str, *, task_status: trio.T
     with trio.CancelScope() as scope:
         task_status.started(scope.cancel)
         await service.send(id_, Question("Where?"), ignore)
+    assert scope.cancelled_caught
 
 
 async def test_a_turn_hears_those_before_it_whoever_answered_them() -> None:

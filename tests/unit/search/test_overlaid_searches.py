@@ -433,6 +433,7 @@ async def test_a_name_is_found_as_it_is_typed_and_one_that_is_defined_is_that_on
             symbol, named = await first(typed)
             assert (symbol, named > 0) == (name, True), typed
         assert await first("retry_call") == ("retry_call", 0.0)
+        assert (await first("ledger_7"))[1] == 0.0  # a variable, spelled right
         await desk.type("typed.py", "def settle_account():\n    return 1\n")
         assert (await first("settleacount"))[0] == "settle_account"
         assert await first("settle_account") == ("settle_account", 0.0)
@@ -461,3 +462,39 @@ async def test_who_calls_a_function_is_answered_by_its_callers_of_any_file(tmp_p
         await desk.type("night.py", "def close_night():\n    settle_account(3)\n")
         assert (await answer())[0] == "close_night"
         assert "open_day" not in await answer()
+
+
+async def test_what_is_quoted_is_words_in_a_buffer_too(desk: Desk) -> None:
+    await desk.type("typed.py", "class ValidationError:\n    pass\n")
+    hits = await desk.find('where is "on error" handled')
+    assert not any("verbatim" in hit.components for hit in hits)
+
+
+async def test_a_name_that_was_renamed_does_not_keep_its_likes_from_being_found(desk: Desk) -> None:
+    await desk.type("new.py", "def parse_config():\n    return 1\n")
+    (desk.root / "old.py").write_text("def parse_confg():\n    return 1\n")
+    await desk.workspaces.index(desk.root, wait=True)
+    assert await desk.paths("parseconfg", limit=1) == [("old.py", False)]
+    await desk.type("old.py", "def other():\n    return 1\n")
+    assert await desk.paths("parseconfg", limit=1) == [("new.py", True)]
+
+
+async def test_parts_of_one_definition_do_not_fill_the_page_of_its_name(tmp_path: Path) -> None:
+    long = "def giantFunction():\n" + "".join(f"    step_{n}(giantfunction_{n})\n" for n in range(2000))
+    calls = {f"n{n}.py": "def run():\n    giantFunction()\n" for n in range(8)}
+    async with desk_with(tmp_path, calls | {"long.py": long}) as desk:
+        paths = [path for path, _ in await desk.paths("GiantFunction")]
+        assert paths[0] == "long.py"
+        assert len(set(paths)) == 9
+
+
+async def test_a_name_that_one_workspace_defines_is_no_misspelt_one_of_another(desk: Desk, tmp_path: Path) -> None:
+    other = tmp_path.resolve() / "other"
+    other.mkdir()
+    (other / "near.py").write_text("def retry_calls():\n    return 1\n")
+    (desk.root / "exact.py").write_text("def retry_call():\n    return 1\n")
+    for root in (other, desk.root):
+        await desk.workspaces.index(root, wait=True)
+    (first, *others) = await desk.find("retry_call")
+    assert first.chunk.path == "exact.py"
+    assert not any("named" in hit.components for hit in others)

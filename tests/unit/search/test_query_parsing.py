@@ -26,6 +26,24 @@ def test_code_shaped_words_are_symbols_in_any_sentence(name: str) -> None:
     check(f"where does {name} come from", symbols={name.lower()})
 
 
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("total_price", "total_price"),
+        (" Basket.totalPrice() ", "totalPrice"),
+        ("std::sort", "sort"),
+        ("text-align", "text-align"),
+        ("src/main.c", ""),
+        ("main.c", ""),
+        ("load(config)", ""),
+        ("total=price", ""),
+        ("total price", ""),
+    ],
+)
+def test_a_single_identifier_is_a_name_and_a_path_or_code_is_none(text: str, name: str) -> None:
+    assert parse(text).name == name
+
+
 def test_stop_words_are_no_terms_and_identifiers_are_their_parts_and_themselves() -> None:
     check("where is the loadConfig of it", symbols={"loadconfig"}, terms={"loadconfig", "load", "config"})
 
