@@ -43,6 +43,19 @@ def test_an_error_leads_to_what_raises_it_pasted_or_piped(home: Home, project: P
     assert asked.stdout.startswith("[1] shop/ledger.py:1-3  book  ")
 
 
+def test_names_callers_and_pasted_lines_are_found_as_people_type_them(home: Home, project: Path) -> None:
+    (project / "shop" / "till.py").write_text("def close_till(basket):\n    charged = basket.total_price()\n")
+    for said, file in {
+        "who calls total_price?": "till.py",
+        "Basket.total_prcie": "basket.py",
+        "retryWithBackof": "retry.py",
+        "return sum( item.price for item in self.items )": "basket.py",
+        'where is "charged = basket.total_price" written': "till.py",
+    }.items():
+        hit = home.json("search", said, cwd=project)["hits"][0]
+        assert Path(hit["file_path"]).name == file, said
+
+
 def test_json_hits_are_the_lines_of_the_file(home: Home, project: Path) -> None:
     found = home.json("search", "total price of the basket", cwd=project)
     hit = found["hits"][0]
