@@ -14,7 +14,7 @@ from benchmarks.retrieval import bars
 from benchmarks.retrieval.scoring import Question, Target
 from benchmarks.retrieval.searcher import Searcher
 from benchmarks.retrieval.systems import Corpus
-from lucastrad.text.words import spelling
+from lucastrad.text.words import last_part, spelling
 from lucastrad.types import StoredChunk
 
 _SEED = 20_261_126
@@ -30,7 +30,7 @@ def corpus(one: Corpus) -> Corpus:
     defined: defaultdict[str, list[tuple[str, StoredChunk]]] = defaultdict(list)
     with Searcher(one.store) as searcher:
         for chunk in searcher.chunks():
-            name = re.split(r"[.: ]+", chunk.symbol)[-1]
+            name = last_part(chunk.symbol)
             defined[name.lower()].append((name, chunk))
     once = [found[0] for _, found in sorted(defined.items()) if len(found) == 1]
     telling = [found for found in once if len(found[0]) >= _SHORTEST and _NAME.fullmatch(found[0])]

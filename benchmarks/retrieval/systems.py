@@ -117,7 +117,7 @@ class PlainBM25:
         with tempfile.TemporaryDirectory(prefix="bm25-") as folder:
             began = time.perf_counter()
             index = KeywordIndex(Path(folder))
-            index.add(KeywordChunk(chunk.id, chunk.id, " ".join(words(chunk.text)), "", "") for chunk in chunks)
+            index.add(KeywordChunk(chunk.id, chunk.id, " ".join(words(chunk.text)), "", "", "") for chunk in chunks)
             index.commit(1)
             indexed = time.perf_counter() - began
             places = {chunk.id: place(chunk) for chunk in chunks}

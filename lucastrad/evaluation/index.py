@@ -1,5 +1,5 @@
 """A small index of its own for files without their documentation, searched and ranked as a workspace is, but for what
-`search/retrieval.py` looks up for names, places and quotes: documentation and commit messages ask for none of them.
+`search/retrieval.py` looks up for names, uses, places and quotes: documentation and commit messages hardly ask for it.
 
 Invariant: touches no workspace's store. Blocking: call it from a thread.
 """

@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from lucastrad.search.query import names_of
 from lucastrad.storage.keywords import BEGINNING, EDITS_FROM
-from lucastrad.text.words import spelling
+from lucastrad.text.words import NAME_SEPARATORS, spelling
 
 _REMEMBERED = 32_768
 _TEST = re.compile(
@@ -27,9 +27,9 @@ _RECORD = re.compile(
 )
 """What tells how things came about, not what to do."""
 _MARKS = {"test": _TEST, "example": _EXAMPLE, "header": _HEADER, "platform": _FOREIGN, "record": _RECORD}
-"""What a path may be of: a component of the score each. A platform is one that LucAstra does not run on."""
+"""What a path may be of: each a component of the score, but for the records, which only are no instructions. A platform
+is one that LucAstra does not run on."""
 _VERSION = re.compile(r"(?:^|/)v(\d{1,3})(?=/)")
-_SEPARATOR = re.compile(r"[.:#/ ]")
 _LEAST_ALIKE = 0.75
 """Of difflib's ratio: one letter in four may be another."""
 
@@ -74,19 +74,20 @@ class SymbolName:
     """Its last part, as written."""
     names: frozenset[str]
     """Stems of its words."""
+    spelling: str
 
     @staticmethod
     @lru_cache(_REMEMBERED)
     def of(symbol: str) -> "SymbolName":
         """Read a symbol."""
-        parts = [part.strip("_$@") or part for part in _SEPARATOR.split(symbol)]
-        return SymbolName(".".join(parts).lower(), parts[-1], names_of(symbol))
+        parts = [part.strip("_$@") or part for part in NAME_SEPARATORS.split(symbol)]
+        return SymbolName(".".join(parts).lower(), parts[-1], names_of(symbol), spelling(symbol))
 
 
 def closeness(typed: str, symbol: str) -> float:
     """How much a name as somebody types it (`text.words.spelling`) is like that of a symbol, from 0 to 1: the same, its
     beginning, or with a letter or two wrong, as `KeywordIndex.named` and `named_alike` find them."""
-    defined = spelling(symbol)
+    defined = SymbolName.of(symbol).spelling
     if typed == defined:
         return 1.0
     if defined.startswith(typed):

@@ -115,7 +115,7 @@ AS_CODE = {Shape.QUESTION: 2.5, Shape.ACTION: 1.7}
 """What the rarity of an identifier counts: whoever writes `max_retries` wants to see it. Documentation, which actions
 are like, also names what is only near: with 2.2 its MRR@10 was .003 to .007 lower."""
 
-_EACH = {"named", "uses"}
+_BY_THEMSELVES = {"named", "uses"}
 """Components of passages that answer by themselves, whatever else their files hold."""
 _NO_LINE = 1 << 60
 _TEST_QUERY = frozenset({"test", "tests", "testing", "tested", "spec", "fixture", "fixtures"})
@@ -325,7 +325,7 @@ def best(query: ParsedQuery, ranked: Sequence[_S], limit: int, file: Callable[[_
 
 
 def _by_itself(components: Mapping[str, float]) -> bool:
-    return not _EACH.isdisjoint(components) and "part" not in components
+    return not _BY_THEMSELVES.isdisjoint(components) and "part" not in components
 
 
 def one_per_file_first(ranked: Sequence[_T], limit: int, file: Callable[[_T], Hashable]) -> list[_T]:

@@ -48,6 +48,9 @@ from lucastrad.types import SearchMode, SearchQuery, StoredChunk, VectorSpace
 
 FIELD_BOOSTS = {Field.BODY: 1.0, Field.SYMBOL: 2.5, Field.PATH: 1.2}
 _NAMES_LOOKED_AT = 1_000
+"""A beginning may be that of more names than are ranked: those come first that it is most of."""
+_Find = Callable[[int, list[ChunkSpan] | None], Found]
+"""How many, and of which chunks, the keyword index is asked for."""
 _HoldersOf = dict[str, Holders]
 """By word."""
 
@@ -77,8 +80,8 @@ class Plan:
     roots: tuple[str, ...] = ()
     """Of all workspaces."""
     kind: QueryKind = QueryKind.QUESTION
-    is_used_name: bool = False
-    """Some workspace holds the name that the query is as a word: it is spelled right."""
+    is_spelled_right: bool = False
+    """Some workspace holds the name that the query is as a word."""
     left_out: tuple[WorkspaceIndexer, int] | None = None
     """A passage that is not to be found: the one that others are related to."""
 
@@ -204,31 +207,31 @@ def holds_name(scope: Scope, plan: Plan) -> bool:
 def _named(scope: Scope, plan: Plan, within: list[ChunkSpan] | None) -> dict[int, float]:
     """Passage → how much its symbol is like the name that the query is.
 
-    None where a symbol is just that, which the words tell. Where some are but for case and separators, or the name is a
-    word that is used, no others: it is spelled right, then.
+    None where a symbol is just that, which the words tell. Where some are but for case and separators, or the name is
+    spelled right, no others.
     """
-    store, name, live = scope.indexer.store, spelling(plan.parsed.name), scope.overlay.files
-    limit = _NAMES_LOOKED_AT + scope.overlay.hidden_chunks
-    typed = (chunk for file in filter(_passing(scope, plan), live.values()) for chunk in file.chunks if chunk.symbol)
-    symbols = {chunk.id: chunk.symbol for chunk in typed}
-
-    def look_up(find: Callable[[str, int, list[ChunkSpan] | None], Found]) -> None:
-        if within is None or within:
-            found = _best_within(partial(find, name), within, limit)
-            outlines = store.catalog.outlines([chunk for chunk, _ in found])
-            symbols.update((chunk, it.symbol) for chunk, it in outlines.items() if it.path not in live)
-
-    look_up(store.keywords.named)
+    keywords, name = scope.indexer.store.keywords, spelling(plan.parsed.name)
+    passes = _passing(scope, plan)
+    buffers = [chunk for file in filter(passes, scope.overlay.files.values()) for chunk in file.chunks if chunk.symbol]
+    symbols = {chunk.id: chunk.symbol for chunk in buffers} | _symbols(scope, within, partial(keywords.named, name))
     if any(SymbolName.of(symbol).last == plan.parsed.name.strip("_$@") for symbol in symbols.values()):
         return {}
-    likeness = {chunk: closeness(name, symbol) for chunk, symbol in symbols.items()}
-    same = {chunk: like for chunk, like in likeness.items() if like == 1.0}
-    if same or plan.is_used_name:
+    same = {chunk: 1.0 for chunk, symbol in symbols.items() if closeness(name, symbol) == 1.0}
+    if same or plan.is_spelled_right:
         return same
-    look_up(store.keywords.named_alike)
+    symbols |= _symbols(scope, within, partial(keywords.named_alike, name))
     likeness = {chunk: closeness(name, symbol) for chunk, symbol in symbols.items()}
     nearest = sorted((chunk for chunk, like in likeness.items() if like), key=lambda chunk: (-likeness[chunk], chunk))
     return {chunk: likeness[chunk] for chunk in nearest[:NAMED]}
+
+
+def _symbols(scope: Scope, within: list[ChunkSpan] | None, find: _Find) -> dict[int, str]:
+    """Passage → its symbol, of those that are found and no buffer hides."""
+    if within is not None and not within:
+        return {}
+    found = _best_within(find, within, _NAMES_LOOKED_AT + scope.overlay.hidden_chunks)
+    outlines = scope.indexer.store.catalog.outlines([chunk for chunk, _ in found])
+    return {chunk: it.symbol for chunk, it in outlines.items() if it.path not in scope.overlay.files}
 
 
 def _pointed_at(scope: Scope, plan: Plan) -> dict[int, float]:
@@ -291,9 +294,7 @@ def best_bm25(candidates: Iterable[Candidate]) -> float:
     return max((c.bm25 for c in candidates if c.bm25 is not None), default=1.0)
 
 
-def _best_within(
-    search: Callable[[int, list[ChunkSpan] | None], Found], within: list[ChunkSpan] | None, wanted: int
-) -> Found:
+def _best_within(search: _Find, within: list[ChunkSpan] | None, wanted: int) -> Found:
     """The best `wanted` that the keyword index has. A filter of few spans goes to the index (two folders: a span or
     two); one of many is applied to what comes back, widened until enough of it passes."""
     if within is None or len(within) <= MOST_SPANS:

@@ -186,7 +186,7 @@ class SearchService:
         hits: list[Hit] = []
         if plan.parsed.name:
             held = [await self._guarded(one.indexer, notices, retrieval.holds_name, one, plan) for one in scopes]
-            plan = replace(plan, is_used_name=any(held))
+            plan = replace(plan, is_spelled_right=any(held))
 
         async def find(scope: Scope) -> None:
             candidates[scope] = await self._guarded(scope.indexer, notices, retrieval.candidates, scope, plan) or []
@@ -314,7 +314,7 @@ def _first(group: ExceptionGroup[LucAstraError]) -> LucAstraError:
 def _searched(scope: Scope, plan: Plan) -> list[Hit]:
     """A whole search of one workspace: one visit to a thread."""
     if plan.parsed.name:
-        plan = replace(plan, is_used_name=retrieval.holds_name(scope, plan))
+        plan = replace(plan, is_spelled_right=retrieval.holds_name(scope, plan))
     candidates = retrieval.candidates(scope, plan)
     return _ranked(scope, plan, candidates, retrieval.best_bm25(candidates))
 

@@ -39,14 +39,14 @@ def use_of(name: str, symbol: str, text: str) -> float:
     """How much a passage uses a name, from 0 to 1: its own definition does not, and a call says more than a mention."""
     if last_part(symbol) == name:
         return 0.0
-    use, call = _uses(name)
+    use, call = _patterns(name)
     if call.search(text):
         return 1.0
     return _MENTIONED if use.search(text) else 0.0
 
 
 @lru_cache(64)
-def _uses(name: str) -> tuple[re.Pattern[str], re.Pattern[str]]:
+def _patterns(name: str) -> tuple[re.Pattern[str], re.Pattern[str]]:
     """It as a word, and where it is called: nothing that declares a function precedes it."""
     word = rf"(?<![\w$]){re.escape(name)}(?![\w$])"
     return re.compile(word), re.compile(rf"(?<!def )(?<!func )(?<!fn )(?<!function ){word}\s*[(<]")

@@ -67,7 +67,7 @@ class KeywordChunk:
     body: str
     symbol: str
     path: str
-    name: str = ""
+    name: str
     """As `text.words.spelling` has it: a single word."""
 
 

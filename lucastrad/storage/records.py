@@ -8,11 +8,11 @@ from lucastrad.types import Chunk, FileState, Stat, VectorSpace
 
 
 class ChunkTerms(msgspec.Struct, frozen=True, array_like=True):
-    """Keyword terms, blank-separated."""
+    """Keyword terms, blank-separated, and the name."""
 
     body: str
     symbol: str
-    name: str = ""
+    name: str
     """How the symbol is spelled; empty without one."""
 
 

@@ -28,7 +28,8 @@ _UNSPACED: Final = re.compile(r"[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u4dbf\u4e00-\
 # In order: an acronym before a word (`HTTP` in `HTTPServer`), a word, an acronym, digits.
 _PART: Final = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+")
 
-_NAME_SEPARATORS: Final = re.compile(r"->|[.:#/\\\s]")
+# Between the parts of a qualified name, and of a heading.
+NAME_SEPARATORS: Final = re.compile(r"->|[.:#/\\\s]")
 _SEPARATORS: Final = re.compile(r"[\W_]+")
 
 # Function words of English only. Words that are also keywords of languages (`for`, `if`, `in`, `is`, `not`, `with`,
@@ -88,7 +89,7 @@ def last_part(name: str) -> str:
     """Of a qualified name, as written: `total` of `Basket.total()`. Empty for several words, as headings have."""
     if len(name.split()) != 1:
         return ""
-    parts = [part for part in _NAME_SEPARATORS.split(name.strip().removesuffix("()")) if _SEPARATORS.sub("", part)]
+    parts = [part for part in NAME_SEPARATORS.split(name.strip().removesuffix("()")) if _SEPARATORS.sub("", part)]
     return parts[-1] if parts else ""
 
 

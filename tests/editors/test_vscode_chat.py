@@ -129,6 +129,7 @@ def test_a_conversation_is_renamed_and_opened_again_from_the_list(
     window.run_command("LucAstra: New Conversation")
     chat = chat_view(window)
     expect(chat.locator(".turn")).to_have_count(0)
+    expect(chat.locator("#question")).to_be_focused()  # which closes a palette that was opened before
     window.run_command("LucAstra: Open Conversation…")
     window.page.locator(".quick-input-widget .monaco-list-row", has_text="Running").click()
     expect(chat.locator(".turn")).to_have_count(1)

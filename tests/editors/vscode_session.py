@@ -24,7 +24,6 @@ from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import Browser, Locator, Page, expect
-from playwright.sync_api import TimeoutError as PlaywrightTimeout
 from processes import PATIENCE_SECONDS, end_processes_of, processes_of, until
 from shop import SHOP
 from toolchain import EXTENSION, Toolchain
@@ -32,8 +31,6 @@ from toolchain import EXTENSION, Toolchain
 DOCS = EXTENSION / "docs"
 PICTURES = "LUCASTRA_EDITOR_PICTURES"
 """The environment variable that asks for new pictures in the extension's documentation."""
-
-_ATTEMPTS, _ATTEMPT_MS = 5, 20_000
 
 
 @dataclass
@@ -49,31 +46,22 @@ class VSCode:
 
     def run_command(self, title: str) -> None:
         """Run a command of the palette by its whole title, such as `LucAstra: Show Logs`."""
-        # The palette's rows are told apart by their labels: a substring would also find `Restart Extension Host`.
-        self._pick("F1", f">{title}", re.compile(rf"^{re.escape(title)}$"))
-
-    def _pick(self, key: str, typed: str, label: re.Pattern[str] | str) -> None:
-        """Type into the box that a key opens, and choose a row. What takes the focus meanwhile closes the box: it is
-        opened again then."""
+        self.page.keyboard.press("F1")
         box = self.page.locator(".quick-input-widget input")
-        name = self.page.locator(".label-name", has_text=label)
-        row = self.page.locator(".quick-input-widget .monaco-list-row").filter(has=name).first
-        for attempt in range(1, _ATTEMPTS + 1):
-            self.page.keyboard.press(key)
-            try:
-                box.fill(typed, timeout=_ATTEMPT_MS)
-                row.click(timeout=_ATTEMPT_MS)
-            except PlaywrightTimeout:
-                if attempt == _ATTEMPTS:
-                    raise
-                self.page.keyboard.press("Escape")
-            else:
-                return
+        box.fill(f">{title}")
+        # The palette's rows are told apart by their labels: a substring would also find `Restart Extension Host`.
+        row = self.page.locator(".quick-input-widget .monaco-list-row").filter(
+            has=self.page.locator(".label-name", has_text=re.compile(rf"^{re.escape(title)}$"))
+        )
+        row.first.click()
 
     def open_file(self, path: str) -> Locator:
         """Open a file of the folder; returns its editor, which has the focus."""
+        self.page.keyboard.press("Control+P")
+        self.page.locator(".quick-input-widget input").fill(path)
         # By name: until the list has been filtered, its first row is the file that was open last.
-        self._pick("Control+P", path, Path(path).name)
+        row = self.page.locator(".quick-input-widget .monaco-list-row")
+        row.filter(has=self.page.locator(".label-name", has_text=Path(path).name)).first.click()
         expect(self.page.locator(f".tab.active[data-resource-name='{Path(path).name}']")).to_be_visible()
         editor = self.editor
         editor.locator(".view-lines").click()

@@ -24,7 +24,9 @@ def _filled(folder: Path) -> tuple[KeywordIndex, dict[int, dict[Field, list[str]
             lengths = {Field.BODY: choice.randrange(1, 3000), Field.SYMBOL: choice.randrange(3), Field.PATH: 3}
             chunks[number] = {field: choice.choices(_WORDS, k=length) for field, length in lengths.items()}
         added = [(number, chunk) for number, chunk in chunks.items() if number >= seq * 100]
-        index.add(KeywordChunk(number, number, *(" ".join(chunk[field]) for field in Field)) for number, chunk in added)
+        index.add(
+            KeywordChunk(number, number, *(" ".join(chunk[field]) for field in Field), "") for number, chunk in added
+        )
         index.commit(seq)
     index.delete([100, 101, 102])
     index.commit(3)
@@ -52,12 +54,12 @@ def test_statistics_follow_each_commit(tmp_path: Path) -> None:
     empty = index.statistics(["load"])[Field.BODY]
     assert (empty.documents, empty.average_length, empty.frequencies["load"]) == (0, 0.0, 0)
     assert bm25(empty, "load", 1, 7) > 0
-    index.add([KeywordChunk(1, 1, "load load zzz", "", "a")])
+    index.add([KeywordChunk(1, 1, "load load zzz", "", "a", "")])
     index.commit(1)
     one = index.statistics(["load"])
     assert (one[Field.BODY].documents, one[Field.BODY].average_length) == (1, 3.0)
     assert one[Field.SYMBOL].average_length == 0.0
-    index.add([KeywordChunk(2, 2, "x", "load", "b")])
+    index.add([KeywordChunk(2, 2, "x", "load", "b", "load")])
     index.commit(2)
     two = index.statistics(["load", "none"])
     assert two[Field.BODY].average_length == 2.0
@@ -68,7 +70,7 @@ def test_statistics_follow_each_commit(tmp_path: Path) -> None:
 
 def test_a_rare_term_is_worth_more_than_a_common_one_and_a_new_one_most(tmp_path: Path) -> None:
     index, _ = _filled(tmp_path)
-    index.add([KeywordChunk(999, 999, "rare", "", "a")])
+    index.add([KeywordChunk(999, 999, "rare", "", "a", "")])
     index.commit(4)
     body = index.statistics(["load", "rare", "new"])[Field.BODY]
     assert bm25(body, "load", 1, 50) < bm25(body, "rare", 1, 50) < bm25(body, "new", 1, 50)

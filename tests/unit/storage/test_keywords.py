@@ -12,7 +12,7 @@ BOOSTS = {Field.BODY: 1.0, Field.SYMBOL: 2.0, Field.PATH: 1.0}
 
 
 def chunk(i: int, body: str, *, group: int | None = None, symbol: str = "", path: str = "") -> KeywordChunk:
-    return KeywordChunk(i, group or i, body, symbol, path)
+    return KeywordChunk(i, group or i, body, symbol, path, "")
 
 
 def found(index: KeywordIndex, *terms: str) -> list[int]:
